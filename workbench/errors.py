@@ -1,0 +1,46 @@
+"""The errors of the workbench, one tree.
+
+::
+
+    WorkbenchError                    everything the workbench raises on purpose
+    ├── UsageError                    a wrong argument, target or parameter (exit 2)
+    ├── RecordError                   a record that can't be written, read or understood
+    │   └── RecordExistsError         saving would overwrite a record
+    ├── MissingExtraError             an optional package is not installed
+    └── TaskError                     the studied task failed before anything was measured
+"""
+
+
+class WorkbenchError(Exception):
+    """Base of every error that the workbench raises on purpose; its text is one clear line."""
+
+
+class UsageError(WorkbenchError, ValueError):
+    """A wrong argument, target or parameter: says what was wrong and what to pass."""
+
+
+class RecordError(WorkbenchError):
+    """A record that can't be written, read or understood."""
+
+
+class RecordExistsError(RecordError, FileExistsError):
+    """Saving would overwrite a record; pass ``replace=True`` to mean it."""
+
+
+class TaskError(WorkbenchError):
+    """The studied task failed before anything was measured."""
+
+
+class MissingExtraError(WorkbenchError, ImportError):
+    """An optional package is not installed.
+
+    Parameters
+    ----------
+    package
+        The package that is missing.
+    extra
+        The extra of the workbench that installs it.
+    """
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed; install it with: pip install 'workbench[{extra}]'")

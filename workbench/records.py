@@ -1,0 +1,198 @@
+"""Save results under ``data/results`` and load them again.
+
+A record is one JSON file, with the raw values and the provenance of the result, and a CSV of its table beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from dataclasses import replace as replaced
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeVar
+
+from workbench.errors import RecordError, RecordExistsError, UsageError
+from workbench.results import SCHEMA, Comparison, Diagnosis, Provenance, Result, Table
+
+RESULTS = Path("data/results")
+KINDS: dict[str, type[Result]] = {cls.kind: cls for cls in (Diagnosis, Comparison, Table)}
+#: The packages whose versions change what is measured.
+PACKAGES = ("workbench", "numpy", "numba", "gmpy2", "joblib", "requests", "aiohttp", "pandas", "line_profiler")
+
+_Result = TypeVar("_Result", bound=Result)
+
+
+def save(result: _Result, name: str, folder: str | os.PathLike[str] = RESULTS, *, replace: bool = False) -> Path:
+    """Save a result as ``folder/name.json``, and its table as ``folder/name.csv``.
+
+    Parameters
+    ----------
+    result
+        A `Diagnosis`, `Comparison` or `Table`. Its provenance is filled in where it is empty.
+    name
+        Letters, digits, ``-``, ``_`` and ``.``: the files' name without an ending.
+    folder
+        Made when it is not there.
+    replace
+        Overwrite a record of this name.
+
+    Returns
+    -------
+    pathlib.Path
+        The JSON file. Both files appear whole or not at all.
+
+    Raises
+    ------
+    RecordExistsError
+        A record of this name exists and ``replace`` is not set.
+    RecordError
+        The folder can't be written.
+    UsageError
+        The name is not a file's name.
+
+    Examples
+    --------
+    >>> from workbench import Table, records
+    >>> path = records.save(Table(title="squares", columns=("n", "square"), rows=((2, 4),)), "squares", tmp)
+    >>> records.load(path).table().to_dict("list")
+    {'n': [2], 'square': [4]}
+    """
+    if not re.fullmatch(r"[\w-][\w.-]*", name):
+        raise UsageError(f"{name!r} is no name for a record: use letters, digits, '-', '_' and '.'")
+    path = Path(folder) / f"{name}.json"
+    if path.exists() and not replace:
+        raise RecordExistsError(f"{path} exists: choose another name, or pass replace=True to overwrite it")
+    if not result.provenance:
+        result = replaced(result, provenance=provenance())  # type: ignore[type-var]
+    text = json.dumps(result.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(path.with_suffix(".csv"), result.table().to_csv(index=False))
+        _write_whole(path, text + "\n")
+    except OSError as error:
+        raise RecordError(f"can't write the record {path}: {error.strerror or error}") from error
+    return path
+
+
+def load(path: str | os.PathLike[str]) -> Result:
+    """Load a record.
+
+    Raises
+    ------
+    RecordError
+        The file is missing, cut off, of a newer schema or of an unknown kind: one line says which.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise RecordError(f"can't read the record {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise RecordError(f"{path} is not a record: it is not text in UTF-8") from error
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise RecordError(
+            f"{path} is not a whole record: {error.msg} at line {error.lineno}; record it again"
+        ) from error
+    return _understood(data, path)
+
+
+def load_all(folder: str | os.PathLike[str] = RESULTS) -> Iterable[tuple[str, Result]]:
+    """Yield ``(name, result)`` for every record in a folder, by name.
+
+    Raises
+    ------
+    RecordError
+        At the first record that can't be understood.
+    """
+    for path in sorted(Path(folder).glob("*.json")):
+        yield path.stem, load(path)
+
+
+def provenance(seed: int | None = None) -> Provenance:
+    """Return what a reader needs to judge, or repeat, a measurement made now on this machine.
+
+    Returns
+    -------
+    dict
+        ``created_at`` (UTC, ISO 8601), ``machine``, ``cores_allowed``, ``load_1min``, ``python``, ``packages``,
+        ``commit`` and ``dirty`` (None outside a git checkout) and ``seed``.
+    """
+    commit, dirty = _commit()
+    return {
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {"system": platform.system(), "release": platform.release(), "cpu": _cpu_model()},
+        "cores_allowed": cores_allowed(),
+        "load_1min": os.getloadavg()[0],
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "commit": commit,
+        "dirty": dirty,
+        "seed": seed,
+    }
+
+
+def cores_allowed() -> int:
+    """Return the number of cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _understood(data: Any, path: str | os.PathLike[str]) -> Result:
+    if not isinstance(data, dict) or "kind" not in data or "schema" not in data:
+        raise RecordError(f"{path} is not a record: it has no 'kind' and 'schema'")
+    if data["schema"] != SCHEMA:
+        raise RecordError(f"{path} has schema {data['schema']!r}; this workbench understands {SCHEMA}: upgrade it")
+    cls = KINDS.get(data["kind"])
+    if cls is None:
+        raise RecordError(f"{path} is of the unknown kind {data['kind']!r}; known are {', '.join(KINDS)}")
+    try:
+        return cls.from_json(data)
+    except RecordError as error:
+        raise RecordError(f"{path}: {error}") from None
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file so that a reader, a full disk or an interrupt never sees half of it."""
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".", delete=False) as file:
+        try:
+            file.write(text)
+            file.flush()
+            os.chmod(file.name, 0o644)
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise
+
+
+def _commit() -> tuple[str | None, bool | None]:
+    """Return the commit of the checkout we are in and whether it has changes; results themselves don't count."""
+    git = ["git", "--no-optional-locks"]
+    changed = [*git, "status", "--porcelain", "--", ":/", f":(exclude,top){RESULTS.as_posix()}"]
+    try:
+        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True)
+        status = subprocess.run(changed, capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None, None
+    return commit.stdout.strip(), bool(status.stdout.strip())
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _cpu_model() -> str:
+    try:
+        found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    return found[1] if found else platform.processor() or platform.machine()

@@ -1,0 +1,1 @@
+"""Ways to do the same task faster, all with one signature."""

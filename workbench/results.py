@@ -1,0 +1,277 @@
+"""What the workbench finds out, as frozen dataclasses that turn into JSON, tables and HTML.
+
+Results are plain data: they never measure, read files or import the code that made them, so a report can be made from
+them years later.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from workbench.errors import RecordError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = 1
+
+#: The parts that a thread's wall time splits into, in the order in which they are shown.
+PARTS = ("python", "native", "runqueue", "gil", "lock", "network", "disk", "sleep", "child", "other")
+
+Provenance = dict[str, Any]
+
+
+class Result(ABC):
+    """A frozen dataclass that has a ``kind`` and goes to JSON and back."""
+
+    kind: ClassVar[str]
+    provenance: Provenance
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data for `json.dump`: ``kind``, ``schema`` and every field.
+
+        Returns
+        -------
+        dict
+            `from_json` of the same class takes it back, equal.
+        """
+        return {"schema": SCHEMA, "kind": self.kind, **_plain(self)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild a result from what `to_json` made.
+
+        Raises
+        ------
+        RecordError
+            When a field is missing, unknown or of another shape.
+        """
+        fields = {key: value for key, value in data.items() if key not in ("schema", "kind")}
+        revived: Self = _revive(cls, fields, cls.kind)
+        return revived
+
+    @abstractmethod
+    def table(self) -> pd.DataFrame:
+        """Return the result as a table, one row for each thing that was measured."""
+
+    def _repr_html_(self) -> str:
+        return self.table().to_html(index=False, border=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wait:
+    """One thing that a task waited for.
+
+    ``kind`` is one of `PARTS`; ``target`` names the peer, path, lock or child; ``file``, ``line`` and ``function`` say
+    where in the Python code; ``seconds`` is the wall time spent.
+    """
+
+    kind: str
+    target: str
+    file: str
+    line: int
+    function: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """Seconds spent at one line: running Python, running native code, waiting."""
+
+    file: str
+    line: int
+    function: str
+    python_s: float
+    native_s: float
+    wait_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThreadShare:
+    """Where one thread's wall time went: ``parts`` (seconds, names of `PARTS`) add up to ``wall_s``."""
+
+    name: str
+    wall_s: float
+    cpu_s: float
+    parts: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Child:
+    """A child process of the task and what it did while the task ran (``parts`` in seconds)."""
+
+    pid: int
+    command: str
+    wall_s: float
+    cpu_s: float
+    parts: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis(Result):
+    """Where one run's wall time went, the verdict, and the evidence for it.
+
+    ``verdict`` is ``CPU-bound``, ``IO-bound``, ``contended``, ``idle``, ``mixed`` or ``unclear``; ``bound_by`` is the
+    largest part, or ``mixed`` or ``unclear``; ``parts`` are seconds that add up to ``wall_s``; ``counters`` are what
+    the kernel counted (``user_s``, ``system_s``, ``children_s``, ``runqueue_s``, ``waiting_s`` …); ``overhead`` is the
+    share of the wall time that diagnosing itself cost, or None where that could not be measured.
+    """
+
+    kind: ClassVar[str] = "diagnosis"
+
+    target: str
+    verdict: str
+    bound_by: str
+    reasons: tuple[str, ...]
+    wall_s: float
+    cpu_s: float
+    overhead: float | None
+    parts: dict[str, float]
+    counters: dict[str, float]
+    waits: tuple[Wait, ...] = ()
+    lines: tuple[Line, ...] = ()
+    threads: tuple[ThreadShare, ...] = ()
+    children: tuple[Child, ...] = ()
+    provenance: Provenance = field(default_factory=dict)
+
+    def table(self) -> pd.DataFrame:
+        """Return the parts of the wall time: columns ``part``, ``seconds``, ``share``."""
+        import pandas as pd
+
+        seconds = [self.parts.get(part, 0.0) for part in PARTS]
+        share = [value / self.wall_s if self.wall_s else 0.0 for value in seconds]
+        return pd.DataFrame({"part": PARTS, "seconds": seconds, "share": share})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonRow:
+    """One remedy beside the baseline: ``speedup`` is baseline time ÷ remedy time, with its confidence interval.
+
+    Times and ratios are None where a remedy could not be measured; ``verdict`` then says ``failed`` or ``skipped`` and
+    ``note`` why. A remedy with another answer than the baseline has ``same_answer`` False and verdict ``wrong``.
+    """
+
+    remedy: str
+    workers: int | None = None
+    median_s: float | None = None
+    speedup: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    predicted: float | None = None
+    predicted_low: float | None = None
+    predicted_high: float | None = None
+    same_answer: bool | None = None
+    verdict: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison(Result):
+    """Remedies run against a baseline in interleaved rounds; ``raw`` keeps every time (seconds, one a round)."""
+
+    kind: ClassVar[str] = "comparison"
+
+    target: str
+    items: int
+    baseline: str
+    rows: tuple[ComparisonRow, ...]
+    recommended: str | None
+    reason: str
+    rounds: int
+    raw: dict[str, list[float]]
+    provenance: Provenance = field(default_factory=dict)
+
+    def table(self) -> pd.DataFrame:
+        """Return one row for each remedy, the baseline first."""
+        import pandas as pd
+
+        return pd.DataFrame([dataclasses.asdict(row) for row in self.rows])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table(Result):
+    """A titled table of measured values: ``rows`` hold one value for each of ``columns``."""
+
+    kind: ClassVar[str] = "table"
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    provenance: Provenance = field(default_factory=dict)
+
+    @classmethod
+    def from_frame(cls, title: str, frame: pd.DataFrame, provenance: Provenance | None = None) -> Self:
+        """Make a table of a DataFrame's columns; the index is left out.
+
+        Parameters
+        ----------
+        title
+            One line that says what the table shows.
+        frame
+            Its values become plain Python numbers, strings, booleans and None.
+        provenance
+            Where the values come from; `workbench.records.save` fills it in when it is empty.
+        """
+        rows = tuple(tuple(map(_plain, row)) for row in frame.itertuples(index=False, name=None))
+        return cls(title=title, columns=tuple(map(str, frame.columns)), rows=rows, provenance=provenance or {})
+
+    def table(self) -> pd.DataFrame:
+        """Return the table as a DataFrame."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.rows), columns=list(self.columns))
+
+
+def _plain(value: Any) -> Any:
+    """Turn dataclasses, tuples and NumPy scalars into what JSON holds; NaN becomes None."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "item") and not isinstance(value, str | bytes):
+        value = value.item()
+    return None if isinstance(value, float) and value != value else value
+
+
+def _revive(annotation: Any, value: Any, where: str) -> Any:
+    """Rebuild a value of the annotated type from plain data; the reverse of `_plain`."""
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if isinstance(annotation, type) and dataclasses.is_dataclass(annotation):
+        if not isinstance(value, Mapping):
+            raise RecordError(f"{where}: expected an object, found {type(value).__name__}")
+        hints = typing.get_type_hints(annotation)
+        known = {item.name: item for item in dataclasses.fields(annotation)}
+        missing = [name for name, item in known.items() if name not in value and _required(item)]
+        if unknown := sorted(set(value) - set(known)):
+            raise RecordError(f"{where}: unknown field {unknown[0]!r}; it may come from a newer workbench")
+        if missing:
+            raise RecordError(f"{where}: the field {missing[0]!r} is missing")
+        return annotation(**{name: _revive(hints[name], item, f"{where}.{name}") for name, item in value.items()})
+    if origin in (tuple, list):
+        if not isinstance(value, list | tuple):
+            raise RecordError(f"{where}: expected a list, found {type(value).__name__}")
+        return origin(_revive(args[0], item, f"{where}[{index}]") for index, item in enumerate(value))
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise RecordError(f"{where}: expected an object, found {type(value).__name__}")
+        return {key: _revive(args[1], item, f"{where}.{key}") for key, item in value.items()}
+    if annotation is Any:
+        return value
+    wanted = args if isinstance(annotation, types.UnionType) else (annotation,)
+    accepted = (*wanted, int) if float in wanted else wanted
+    if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in wanted):
+        names = " or ".join("null" if kind is types.NoneType else kind.__name__ for kind in wanted)
+        raise RecordError(f"{where}: expected {names}, found {value!r:.40}")
+    return value
+
+
+def _required(item: dataclasses.Field[Any]) -> bool:
+    return item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING

@@ -1,0 +1,1 @@
+"""Fetch many URLs, one result row for each."""

@@ -10,6 +10,7 @@ from workbench.errors import (
     WorkbenchError,
 )
 from workbench.results import Comparison, Diagnosis, Table
+from workbench.tasks.fib import is_fib, is_fib_float
 
 __all__ = [
     "Comparison",
@@ -21,5 +22,7 @@ __all__ = [
     "TaskError",
     "UsageError",
     "WorkbenchError",
+    "is_fib",
+    "is_fib_float",
     "records",
 ]

@@ -9,6 +9,8 @@ from workbench.errors import (
     UsageError,
     WorkbenchError,
 )
+from workbench.plots import plot, plot_shares
+from workbench.report import make_report
 from workbench.results import Comparison, Diagnosis, Table
 from workbench.tasks.fib import is_fib, is_fib_float
 
@@ -24,5 +26,8 @@ __all__ = [
     "WorkbenchError",
     "is_fib",
     "is_fib_float",
+    "make_report",
+    "plot",
+    "plot_shares",
     "records",
 ]

@@ -11,7 +11,6 @@ import platform
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable
 from dataclasses import replace as replaced
 from datetime import UTC, datetime
 from importlib import metadata
@@ -46,14 +45,14 @@ def save(result: _Result, name: str, folder: str | os.PathLike[str] = RESULTS, *
     Returns
     -------
     pathlib.Path
-        The JSON file. Both files appear whole or not at all.
+        The JSON file. Each file appears whole or not at all.
 
     Raises
     ------
     RecordExistsError
         A record of this name exists and ``replace`` is not set.
     RecordError
-        The folder can't be written.
+        The folder can't be written, or the result holds what JSON can't.
     UsageError
         The name is not a file's name.
 
@@ -71,13 +70,13 @@ def save(result: _Result, name: str, folder: str | os.PathLike[str] = RESULTS, *
         raise RecordExistsError(f"{path} exists: choose another name, or pass replace=True to overwrite it")
     if not result.provenance:
         result = replaced(result, provenance=provenance())  # type: ignore[type-var]
-    text = json.dumps(result.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
     try:
+        text = json.dumps(result.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(path.with_suffix(".csv"), result.table().to_csv(index=False))
         _write_whole(path, text + "\n")
-    except OSError as error:
-        raise RecordError(f"can't write the record {path}: {error.strerror or error}") from error
+        _write_whole(path.with_suffix(".csv"), result.table().to_csv(index=False))
+    except (OSError, TypeError, ValueError) as error:
+        raise RecordError(f"can't write the record {path}: {getattr(error, 'strerror', None) or error}") from error
     return path
 
 
@@ -102,18 +101,6 @@ def load(path: str | os.PathLike[str]) -> Result:
             f"{path} is not a whole record: {error.msg} at line {error.lineno}; record it again"
         ) from error
     return _understood(data, path)
-
-
-def load_all(folder: str | os.PathLike[str] = RESULTS) -> Iterable[tuple[str, Result]]:
-    """Yield ``(name, result)`` for every record in a folder, by name.
-
-    Raises
-    ------
-    RecordError
-        At the first record that can't be understood.
-    """
-    for path in sorted(Path(folder).glob("*.json")):
-        yield path.stem, load(path)
 
 
 def provenance(seed: int | None = None) -> Provenance:

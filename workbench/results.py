@@ -196,17 +196,22 @@ class Comparison(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class Table(Result):
-    """A titled table of measured values: ``rows`` hold one value for each of ``columns``."""
+    """A titled table of measured values: ``rows`` hold one value for each of ``columns``.
+
+    ``plot`` says how to draw it, in names of columns: ``x``, ``y``, ``by`` (a line for each of its values) and ``log``
+    (the axes that are logarithmic: ``"x"``, ``"y"`` or ``"xy"``); empty for a table that is not drawn.
+    """
 
     kind: ClassVar[str] = "table"
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
+    plot: dict[str, str] = field(default_factory=dict)
     provenance: Provenance = field(default_factory=dict)
 
     @classmethod
-    def from_frame(cls, title: str, frame: pd.DataFrame, provenance: Provenance | None = None) -> Self:
+    def from_frame(cls, title: str, frame: pd.DataFrame, *, plot: dict[str, str] | None = None) -> Self:
         """Make a table of a DataFrame's columns; the index is left out.
 
         Parameters
@@ -215,11 +220,11 @@ class Table(Result):
             One line that says what the table shows.
         frame
             Its values become plain Python numbers, strings, booleans and None.
-        provenance
-            Where the values come from; `workbench.records.save` fills it in when it is empty.
+        plot
+            How to draw it: see `Table`.
         """
         rows = tuple(tuple(map(_plain, row)) for row in frame.itertuples(index=False, name=None))
-        return cls(title=title, columns=tuple(map(str, frame.columns)), rows=rows, provenance=provenance or {})
+        return cls(title=title, columns=tuple(map(str, frame.columns)), rows=rows, plot=plot or {})
 
     def table(self) -> pd.DataFrame:
         """Return the table as a DataFrame."""

@@ -1,0 +1,71 @@
+"""Figures show the figures of the result."""
+
+import re
+
+import pytest
+
+from workbench import Comparison, Diagnosis, Table, UsageError, plot, plot_shares
+from workbench.plots import PART_COLOURS, to_svg
+from workbench.results import PARTS, ComparisonRow
+
+
+def diagnosis(target: str, **parts: float) -> Diagnosis:
+    return Diagnosis(
+        target=target, verdict="mixed", bound_by="mixed", reasons=(), wall_s=sum(parts.values()), cpu_s=0.0,
+        overhead=None, parts=parts, counters={},
+    )  # fmt: skip
+
+
+def test_every_part_has_a_colour_of_its_own() -> None:
+    assert set(PART_COLOURS) == set(PARTS)
+    assert len(set(PART_COLOURS.values())) == len(PARTS)
+
+
+def test_the_bars_of_a_diagnosis_are_its_shares() -> None:
+    axes = plot_shares([diagnosis("a", python=3.0, network=1.0), diagnosis("b", sleep=2.0)]).axes[0]
+    widths = [[bar.get_width() for bar in axes.patches[i : i + len(PARTS)]] for i in (0, len(PARTS))]
+    assert widths[0] == [75.0 if part == "python" else 25.0 if part == "network" else 0.0 for part in PARTS]
+    assert sum(widths[1]) == 100.0
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["a\nmixed", "b\nmixed"]
+
+
+def test_a_comparison_shows_speedups_intervals_predictions_and_wrong_answers() -> None:
+    rows = (
+        ComparisonRow(remedy="sequential", speedup=1.0, verdict="baseline", same_answer=True),
+        ComparisonRow(remedy="threads", workers=4, speedup=3.0, ci_low=2.5, ci_high=3.5, predicted=4.0),
+        ComparisonRow(remedy="float", speedup=9.0, same_answer=False, verdict="wrong"),
+        ComparisonRow(remedy="broken", verdict="failed"),
+    )
+    comparison = Comparison(
+        target="t", items=1, baseline="sequential", rows=rows, recommended=None, reason="", rounds=3, raw={}
+    )
+    axes = plot(comparison).axes[0]
+    assert [text.get_text() for text in axes.get_yticklabels()] == [
+        "sequential", "threads × 4", "float (wrong answer)"]  # fmt: skip
+    drawn = {tuple(line.get_xdata()) for line in axes.lines}
+    assert {(1.0,), (3.0,), (2.5, 3.5), (4.0,), (9.0,)} <= drawn
+
+
+def test_a_table_draws_a_line_for_each_group() -> None:
+    rows = (("a", 1, 0.1), ("a", 100, 0.2), ("b", 1, 0.3), ("b", 100, None))
+    table = Table(
+        title="t", columns=("who", "n", "wall_s"), rows=rows, plot={"x": "n", "y": "wall_s", "by": "who", "log": "xy"}
+    )
+    axes = plot(table).axes[0]
+    assert [(line.get_label(), list(line.get_xdata())) for line in axes.lines] == [("a", [1, 100]), ("b", [1])]
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+
+
+def test_what_can_not_be_drawn_is_told() -> None:
+    with pytest.raises(UsageError, match="the table 't' does not say what to draw"):
+        plot(Table(title="t", columns=("a",), rows=()))
+    with pytest.raises(UsageError, match="a list can't be drawn"):
+        plot([1, 2])  # type: ignore[arg-type]
+
+
+def test_svg_takes_the_colour_of_the_page() -> None:
+    svg = to_svg(plot(diagnosis("is_fib", python=1.0)))
+    assert svg.startswith("<svg viewBox=")
+    assert "currentColor" in svg
+    assert "is_fib" in svg
+    assert not re.search(r"#000000|#010203|black", svg)

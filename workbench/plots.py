@@ -1,0 +1,179 @@
+"""Draw a result as a matplotlib figure; nothing is styled or changed outside that figure."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from functools import singledispatch
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import MissingExtraError, UsageError
+from workbench.results import PARTS, Comparison, ComparisonRow, Diagnosis, Result, Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: One colour a part, told apart by the colour-blind (P. Tol's and Okabe & Ito's), on white and on black.
+PART_COLOURS = {
+    "python": "#0077bb",
+    "native": "#33bbee",
+    "runqueue": "#999999",
+    "gil": "#cc3311",
+    "lock": "#ee7733",
+    "network": "#009988",
+    "disk": "#aa8800",
+    "sleep": "#bb88cc",
+    "child": "#ee3377",
+    "other": "#777777",
+}
+SERIES_COLOURS = ("#0077bb", "#ee7733", "#009988", "#cc3311", "#33bbee", "#ee3377", "#aa8800", "#777777")
+#: Stands for "the colour of the text around the figure" until `to_svg` writes that; no other mark has it.
+_INK = "#010203"
+
+
+@singledispatch
+def plot(result: Result) -> Figure:
+    """Draw a result.
+
+    Parameters
+    ----------
+    result
+        A `Diagnosis` (a bar of where the wall time went), a `Comparison` (speed-ups with their intervals) or a `Table`
+        whose ``plot`` says what to draw.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Not registered with pyplot: a notebook shows it when it is a cell's last value.
+
+    Raises
+    ------
+    MissingExtraError
+        matplotlib is not installed.
+    UsageError
+        The result is of a kind, or a table without a ``plot``, that can't be drawn.
+
+    Examples
+    --------
+    >>> from workbench import Table, plot
+    >>> growth = Table(title="squares", columns=("n", "square"), rows=((1, 1), (2, 4)), plot={"x": "n", "y": "square"})
+    >>> plot(growth).axes[0].get_xlabel()
+    'n'
+    """
+    raise UsageError(f"a {type(result).__name__} can't be drawn: pass a Diagnosis, a Comparison or a Table")
+
+
+@plot.register(Diagnosis)
+def _(result: Diagnosis) -> Figure:
+    return plot_shares([result])
+
+
+def plot_shares(diagnoses: Sequence[Diagnosis]) -> Figure:
+    """Draw diagnoses below each other: a bar for each, split by where its wall time went.
+
+    Parameters
+    ----------
+    diagnoses
+        In the order in which to show them; bars are labelled with target and verdict.
+    """
+    figure, axes = _figure(height=0.9 + 0.55 * len(diagnoses))
+    for place, diagnosis in enumerate(diagnoses):
+        left = 0.0
+        for part in PARTS:
+            share = 100 * diagnosis.parts.get(part, 0.0) / diagnosis.wall_s if diagnosis.wall_s else 0.0
+            axes.barh(place, share, left=left, color=PART_COLOURS[part], height=0.6)
+            if share >= 12:
+                axes.text(left + share / 2, place, f"{part} {share:.0f} %", ha="center", va="center", color="white")
+            left += share
+    axes.set_yticks(range(len(diagnoses)), [f"{item.target}\n{item.verdict}" for item in diagnoses])
+    axes.invert_yaxis()
+    axes.set(xlim=(0, 100), xlabel="share of the wall time, %")
+    return figure
+
+
+@plot.register(Comparison)
+def _(result: Comparison) -> Figure:
+    rows = [(row, row.speedup) for row in result.rows if row.speedup is not None]
+    figure, axes = _figure(height=1.1 + 0.38 * len(rows))
+    for place, (row, speedup) in enumerate(rows):
+        colour = "#999999" if row.same_answer is False else SERIES_COLOURS[0]
+        if row.ci_low is not None and row.ci_high is not None:
+            axes.plot([row.ci_low, row.ci_high], [place, place], color=colour, linewidth=3, solid_capstyle="round")
+        axes.plot(speedup, place, "x" if row.same_answer is False else "o", color=colour)
+        if row.predicted is not None:
+            axes.plot(row.predicted, place, "D", markerfacecolor="none", markeredgecolor=SERIES_COLOURS[1])
+    axes.axvline(1, color=_INK, linewidth=0.8)
+    axes.set_yticks(range(len(rows)), [_label(row) for row, _ in rows])
+    axes.invert_yaxis()
+    axes.set(xscale="log", xlabel=f"speed-up over {result.baseline} (× faster; bars are confidence intervals)")
+    _plain_ticks(axes, "x")
+    return figure
+
+
+@plot.register(Table)
+def _(result: Table) -> Figure:
+    if not result.plot:
+        raise UsageError(f"the table {result.title!r} does not say what to draw: give it plot={{'x': …, 'y': …}}")
+    spec = result.plot
+    frame = result.table().dropna(subset=[spec["y"]])
+    figure, axes = _figure(height=3.4)
+    groups = frame.groupby(spec["by"], sort=False) if "by" in spec else [(spec["y"], frame)]
+    for (name, group), colour in zip(groups, SERIES_COLOURS * 3, strict=False):
+        axes.plot(group[spec["x"]], group[spec["y"]], "o-", markersize=4, color=colour, label=str(name))
+    axes.set(xlabel=spec["x"], ylabel=spec["y"])
+    for axis in spec.get("log", ""):
+        axes.set(**{f"{axis}scale": "log"})
+        _plain_ticks(axes, axis)
+    if "by" in spec:
+        axes.legend(frameon=False, labelcolor=_INK, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def to_svg(figure: Figure) -> str:
+    """Return a figure as an SVG element for a web page, with text and axes in the page's own colour and font."""
+    import matplotlib as mpl
+
+    text = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": str(id(figure))}):
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    svg = text.getvalue()
+    svg = svg[svg.index("<svg") :].replace(_INK, "currentColor")
+    return re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" role="img">', svg, count=1)
+
+
+def _figure(height: float) -> tuple[Figure, Axes]:
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError("matplotlib", "notebooks") from error
+    ink: Any = dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color", "text.color"), _INK)
+    with mpl.rc_context(ink):
+        figure = Figure(figsize=(8, height), layout="constrained")
+        axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _plain_ticks(axes: Axes, axis: str) -> None:
+    """Label a logarithmic axis with numbers, not with powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    which: Any = getattr(axes, f"{axis}axis")
+    which.set_major_locator(LogLocator(subs=(1.0, 3.0) if _decades(axes, axis) < 4 else (1.0,)))
+    which.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    which.set_minor_formatter(NullFormatter())
+
+
+def _decades(axes: Axes, axis: str) -> float:
+    import math
+
+    low, high = getattr(axes, f"get_{axis}lim")()
+    return math.log10(high / low) if low > 0 else math.inf
+
+
+def _label(row: ComparisonRow) -> str:
+    workers = f" × {row.workers}" if row.workers else ""
+    return f"{row.remedy}{workers}" + (" (wrong answer)" if row.same_answer is False else "")

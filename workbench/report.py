@@ -1,0 +1,189 @@
+"""Make one HTML page of records: it opens offline, on a phone and in the dark. Making it never measures."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import singledispatch
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench import records
+from workbench.errors import MissingExtraError, RecordError
+from workbench.plots import plot, to_svg
+from workbench.results import Comparison, Diagnosis, Provenance, Result, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One record as the page shows it; ``svg`` is empty where nothing is drawn, ``tables`` are (caption, HTML)."""
+
+    name: str
+    title: str
+    says: tuple[str, ...]
+    svg: str
+    tables: tuple[tuple[str, str], ...]
+    provenance: Provenance
+
+
+@dataclass(frozen=True)
+class Section:
+    """The records of one story: those whose names share what stands before the first dot."""
+
+    title: str
+    parts: list[Part] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where the page is, how many records it shows and which ones could not be (one line each)."""
+
+    path: Path
+    shown: int
+    left_out: tuple[str, ...]
+
+
+def make_report(
+    folder: str | os.PathLike[str] = records.RESULTS,
+    out: str | os.PathLike[str] = "report.html",
+    *,
+    failures: Sequence[str] = (),
+) -> Report:
+    """Write the report of all records in a folder.
+
+    A record ``01-what-binds-a-task.is-fib`` stands in the section *01 What binds a task*.
+
+    Parameters
+    ----------
+    folder
+        Where the records are.
+    out
+        The HTML file to write; it holds everything it shows.
+    failures
+        One line each, shown at the top: what should have been recorded and was not.
+
+    Returns
+    -------
+    Report
+        A record that can't be understood is left out and told, in the page and here.
+
+    Raises
+    ------
+    RecordError
+        There is no record in the folder, or the page can't be written.
+    MissingExtraError
+        Jinja2 or matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from workbench import Table, records
+    >>> path = records.save(Table(title="squares", columns=("n", "square"), rows=((2, 4),)), "01-powers.squares", tmp)
+    >>> make_report(tmp, tmp / "report.html").shown
+    1
+    """
+    try:
+        import jinja2
+    except ImportError as error:
+        raise MissingExtraError("Jinja2", "notebooks") from error
+    paths = sorted(Path(folder).glob("*.json"))
+    if not paths:
+        raise RecordError(
+            f"{folder} holds no records: run the notebooks first, with `workbench report --run notebooks`"
+        )
+    loaded, left_out = _load(paths)
+    sections = _sections(loaded)
+    template = resources.files("workbench").joinpath("report.html").read_text(encoding="utf-8")
+    page = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(template)
+    text = page.render(
+        sections=sections,
+        failures=[*failures, *left_out],
+        made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+    try:
+        Path(out).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RecordError(f"can't write the report {out}: {error.strerror or error}") from error
+    return Report(path=Path(out), shown=len(loaded), left_out=left_out)
+
+
+def _load(paths: Iterable[Path]) -> tuple[list[tuple[str, Result]], tuple[str, ...]]:
+    loaded, left_out = [], []
+    for path in paths:
+        try:
+            loaded.append((path.stem, records.load(path)))
+        except RecordError as error:
+            logger.warning("left out of the report: %s", error)
+            left_out.append(str(error))
+    return loaded, tuple(left_out)
+
+
+def _sections(loaded: Iterable[tuple[str, Result]]) -> list[Section]:
+    sections: dict[str, Section] = {}
+    for name, result in loaded:
+        story = name.partition(".")[0]
+        section = sections.setdefault(story, Section(_heading(story)))
+        section.parts.append(_part(name, result))
+    return list(sections.values())
+
+
+def _heading(story: str) -> str:
+    number, _, words = story.partition("-")
+    if not number.isdigit():
+        number, words = "", story
+    return f"{number} {words.replace('-', ' ').capitalize()}".strip()
+
+
+def _part(name: str, result: Result) -> Part:
+    title, says = _sentences(result)
+    drawn = not isinstance(result, Table) or bool(result.plot)
+    return Part(
+        name=name,
+        title=title,
+        says=tuple(says),
+        svg=to_svg(plot(result)) if drawn else "",
+        tables=tuple((caption, _html(frame)) for caption, frame in _tables(result)),
+        provenance=result.provenance,
+    )
+
+
+@singledispatch
+def _sentences(result: Any) -> tuple[str, Sequence[str]]:
+    """Return a record's title and what it says in words."""
+    return result.title, ()
+
+
+@_sentences.register(Diagnosis)
+def _(result: Diagnosis) -> tuple[str, Sequence[str]]:
+    return f"{result.target}: {result.verdict}", result.reasons
+
+
+@_sentences.register(Comparison)
+def _(result: Comparison) -> tuple[str, Sequence[str]]:
+    return f"Remedies for {result.target}", (result.reason,)
+
+
+def _tables(result: Result) -> list[tuple[str, pd.DataFrame]]:
+    """Return the tables of a record with their captions; empty ones are left out."""
+    import pandas as pd
+
+    tables = [("", result.table().dropna(axis="columns", how="all"))]
+    if isinstance(result, Diagnosis):
+        tables += [
+            ("What it waited for", pd.DataFrame(list(map(vars, result.waits)))),
+            ("Lines", pd.DataFrame(list(map(vars, result.lines)))),
+            ("Children", pd.DataFrame(list(map(vars, result.children)))),
+        ]
+    return [(caption, frame) for caption, frame in tables if not frame.empty]
+
+
+def _html(frame: pd.DataFrame) -> str:
+    return frame.to_html(index=False, border=0, na_rep="–", float_format="{:.4g}".format, justify="unset")

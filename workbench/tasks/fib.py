@@ -33,9 +33,20 @@ def fibonacci_below(limit: int) -> list[int]:
     return [n for n in found if n < limit]
 
 
+def _first_words(bits: int) -> list[int]:
+    """Return F(m) mod 2⁶⁴ for all m ≤ 2 to the power of ``bits``."""
+    words = [0, 1]
+    while len(words) <= 2**bits:
+        words.append((words[-2] + words[-1]) % WORD)
+    return words
+
+
 _BELOW_WORD = frozenset(fibonacci_below(WORD))
 _LOG2_PHI = math.log2((1 + math.sqrt(5)) / 2)
 _LOG2_SQRT5 = math.log2(5) / 2
+_LAST_WORD = WORD - 1
+_FIRST_WORDS_BITS = 10
+_FIRST_WORDS = _first_words(_FIRST_WORDS_BITS)
 
 
 @overload
@@ -132,16 +143,21 @@ def _is_large_fib(n: int) -> bool:
     import gmpy2
 
     k = round((math.log2(n) + _LOG2_SQRT5) / _LOG2_PHI)
-    return _last_word_of_fib(k) == n & (WORD - 1) and bool(gmpy2.fib(k) == n)
+    return _last_word_of_fib(k) == n & _LAST_WORD and bool(gmpy2.fib(k) == n)
 
 
 def _last_word_of_fib(k: int) -> int:
     """Return F(k) mod 2⁶⁴ by fast doubling: F(2m) = F(m)(2F(m+1) − F(m)), F(2m+1) = F(m)² + F(m+1)²."""
-    current, following = 0, 1
-    for bit in f"{k:b}":
-        current, following = current * (2 * following - current) % WORD, (current**2 + following**2) % WORD
-        if bit == "1":
-            current, following = following, (current + following) % WORD
+    doublings = max(0, k.bit_length() - _FIRST_WORDS_BITS)
+    m = k >> doublings
+    current, following = _FIRST_WORDS[m], _FIRST_WORDS[m + 1]
+    for place in range(doublings - 1, -1, -1):
+        current, following = (
+            current * (2 * following - current) & _LAST_WORD,
+            (current * current + following * following) & _LAST_WORD,
+        )
+        if k >> place & 1:
+            current, following = following, (current + following) & _LAST_WORD
     return current
 
 

@@ -77,6 +77,23 @@ def plot_shares(diagnoses: Sequence[Diagnosis]) -> Figure:
     ----------
     diagnoses
         In the order in which to show them; bars are labelled with target and verdict.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    MissingExtraError
+        matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from workbench import Diagnosis, plot_shares
+    >>> cpu = Diagnosis(target="is_fib", verdict="CPU-bound", bound_by="python", reasons=(), wall_s=2.0, cpu_s=2.0,
+    ...                 overhead=None, parts={"python": 2.0}, counters={})
+    >>> [label.get_text() for label in plot_shares([cpu]).axes[0].get_yticklabels()]
+    ['is_fib\\nCPU-bound']
     """
     figure, axes = _figure(height=0.9 + 0.55 * len(diagnoses))
     for place, diagnosis in enumerate(diagnoses):

@@ -1,0 +1,128 @@
+"""What must hold for the project as a whole: one list of packages, one direction of imports, documented names."""
+
+import ast
+import importlib
+import inspect
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+import workbench
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+MODULES = sorted((ROOT / "workbench").rglob("*.py"))
+
+#: Who may import whom: each layer only those after it. The rooms below stand beside the column and import none of it.
+COLUMN = ["cli magics", "report notebooks", "plots", "diagnose compare", "records", "results", "errors"]
+BESIDE = ["tasks", "remedies", "services", "web"]
+
+
+def test_environment_yml_agrees_with_pyproject() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    conda = {item for item in environment["dependencies"] if isinstance(item, str)}
+    servers = {"redis-server", "rabbitmq-server", "postgresql", "nginx"}
+    extras = PROJECT["optional-dependencies"]
+    wanted = {*PROJECT["dependencies"], *extras["notebooks"], *extras["test"]}
+    assert conda - servers - {"pip", f"python{PROJECT['requires-python']}"} == wanted
+    assert servers <= conda
+
+
+def room(module: str) -> str:
+    return module.split(".")[1] if "." in module else "workbench"
+
+
+def imported_rooms(path: Path) -> set[str]:
+    """Rooms that a file imports anywhere, inside functions too; names for the type checker don't count."""
+    rooms = set()
+    tree = ast.parse(path.read_text())
+    typing_only = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for inner in ast.walk(node)
+    }
+    for node in set(ast.walk(tree)) - typing_only:
+        if isinstance(node, ast.Import):
+            rooms |= {room(name.name) for name in node.names if name.name.startswith("workbench")}
+        elif isinstance(node, ast.ImportFrom) and node.module == "workbench":
+            rooms |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("workbench."):
+            rooms.add(room(node.module or ""))
+    return rooms
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_one_way(path: Path) -> None:
+    here = path.relative_to(ROOT / "workbench").parts[0].removesuffix(".py")
+    if here in ("__init__", "__main__"):
+        return
+    rooms = imported_rooms(path) - {here}
+    column = [set(layer.split()) for layer in COLUMN]
+    if here in BESIDE:
+        allowed = {"errors", "folders"}
+    else:
+        level = next((level for level, layer in enumerate(column) if here in layer), len(column))
+        allowed = set().union(*column[level + 1 :], {"folders"})
+        allowed |= set(BESIDE) if here in ("cli", "magics") else set()
+    assert rooms <= allowed, f"{path.name} may import {sorted(allowed)}, not {sorted(rooms - allowed)}"
+
+
+def test_importing_the_workbench_is_light() -> None:
+    code = "import sys, workbench; print([name for name in sys.argv[1:] if name in sys.modules])"
+    heavy = [
+        "IPython",
+        "jupyterlab",
+        "django",
+        "matplotlib",
+        "numpy",
+        "pandas",
+        "requests",
+        "aiohttp",
+        "joblib",
+        "numba",
+    ]
+    assert subprocess.check_output([sys.executable, "-c", code, *heavy], text=True).strip() == "[]"
+
+
+@pytest.mark.parametrize("name", workbench.__all__)
+def test_public_names_are_documented_with_an_example(name: str) -> None:
+    thing = getattr(workbench, name)
+    doc = inspect.getdoc(thing) or ""
+    assert doc, f"{name} has no docstring"
+    if inspect.isfunction(thing):
+        assert ">>> " in doc, f"{name} has no example"
+        assert "Returns\n---" in doc or "Yields\n---" in doc, f"{name} does not say what it returns"
+
+
+def test_public_names_are_sorted_and_there() -> None:
+    assert workbench.__all__ == sorted(workbench.__all__)
+
+
+def test_the_readme_names_commands_that_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"make ([a-z-]+)", (ROOT / "README.md").read_text()))
+    assert {"report", "test"} <= named <= targets
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.name)
+def test_notebooks_are_thin_and_stripped(path: Path) -> None:
+    cells = json.loads(path.read_text())["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code), "strip it: make strip"
+    assert sum("parameters" in cell["metadata"].get("tags", []) for cell in code) == 1
+    long = [cell for cell in code if len([line for line in "".join(cell["source"]).splitlines() if line.strip()]) > 12]
+    assert not long, "a long cell shows that something is missing in the library"
+
+
+def test_modules_import_on_their_own() -> None:
+    for path in MODULES:
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        if name not in ("workbench.__main__",):
+            importlib.import_module(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -98,12 +99,15 @@ def compare(
     items = _checked_items(items, workers=workers, budget_s=budget_s, precision=precision)
     chosen = find_remedies(remedies)
     ways = {**find_remedies([baseline]), **{name: run for name, run in chosen.items() if name != baseline}}
-    trials = [Trial(name, _bound(run, func, items, workers)) for name, run in ways.items()]
+    trials = [
+        Trial(name, partial(run, func, items, workers=workers), assumes=getattr(run, "assumes", ""))
+        for name, run in ways.items()
+    ]
     bench = Trials(trials[0], trials[1:], budget_s=budget_s, equal=equal, seed=seed, clock=clock)
 
     def result() -> Comparison:
         rows = (_baseline_row(bench), *(_row(trial, bench) for trial in bench.rivals))
-        recommended, reason = _recommend(rows)
+        recommended, reason = _recommend(rows, {trial.name for trial in bench.rivals if not trial.assumes})
         return Comparison(
             target=_name(func),
             items=len(items),
@@ -164,6 +168,12 @@ def _row(trial: Trial, bench: Trials) -> ComparisonRow:
     # A trial that settled did so at a planned look; for all others this is the last one.
     found = _interval(trial, bench, last=trial.ended != "settled")
     one_round = len(trial.times_s) == 1
+    notes = (
+        trial.differs,
+        trial.assumes and f"assumes that {trial.assumes}",
+        "no time for a warm-up: its first run counts" if bench.first_is_warm_up else "",
+        "one round tells no interval: raise budget_s" if one_round else "",
+    )
     return ComparisonRow(
         remedy=trial.name,
         median_s=median(trial.times_s),
@@ -172,12 +182,12 @@ def _row(trial: Trial, bench: Trials) -> ComparisonRow:
         ci_high=None if one_round else found.high,
         same_answer=not trial.differs,
         verdict="wrong" if trial.differs else found.verdict,
-        note="; ".join(filter(None, (trial.differs, trial.note, "one round: raise budget_s" if one_round else ""))),
+        note="; ".join(filter(None, notes)),
     )
 
 
-def _recommend(rows: tuple[ComparisonRow, ...]) -> tuple[str | None, str]:
-    faster = [row for row in rows if row.verdict == "faster"]
+def _recommend(rows: tuple[ComparisonRow, ...], candidates: set[str]) -> tuple[str | None, str]:
+    faster = [row for row in rows if row.verdict == "faster" and row.remedy in candidates]
     if not faster:
         return None, "Keep it as it is: no remedy with the same answers was shown to be faster."
     best = max(faster, key=lambda row: row.speedup or 0)
@@ -196,10 +206,6 @@ def _checked_items(items: Iterable[Any], *, workers: int | None, budget_s: float
     if not precision > 0:
         raise UsageError(f"precision must be above 0: got {precision}")
     return found
-
-
-def _bound(run: Remedy, func: Callable[[Any], Any], items: list[Any], workers: int | None) -> Callable[[], list[Any]]:
-    return lambda: run(func, items, workers=workers)
 
 
 def _name(func: Callable[..., Any]) -> str:

@@ -12,7 +12,8 @@ from workbench.errors import UsageError
 GROUP = "workbench.remedies"
 
 #: ``run(func, items, *, workers)`` returns ``func`` of every item, in order. It raises `NotApplicableError` for
-#: tasks that it can't do; ``workers`` None leaves their number to the remedy.
+#: tasks that it can't do; ``workers`` None leaves their number to the remedy. An attribute ``assumes`` says in one line
+#: what must hold for its times to be had; such a remedy is shown, with that line, and never recommended.
 Remedy = Callable[..., list[Any]]
 
 

@@ -28,12 +28,14 @@ MOST_ROUNDS = 1024
 class Trial:
     """One way to do the whole task, and what came of it.
 
-    ``times_s`` holds one value a round. ``ended`` says why the trial takes part in no further round: ``settled``,
-    ``failed`` or ``skipped``; it is empty while it does.
+    ``assumes`` is what must hold for its times to be had (see `workbench.compare.plugins`). ``times_s`` holds one value
+    a round. ``ended`` says why the trial takes part in no further round: ``settled``, ``failed`` or ``skipped``; it is
+    empty while it does.
     """
 
     name: str
     run: Callable[[], list[Any]]
+    assumes: str = ""
     times_s: list[float] = field(default_factory=list)
     loops: int = 1
     cost_s: float = 0.0
@@ -64,8 +66,9 @@ class Trials:
     ) -> None:
         self.baseline = baseline
         self.rivals = rivals
-        self.rounds = 0
         self.budget_s = budget_s
+        #: Whether the first of all times are those of the warm-up.
+        self.first_is_warm_up = True
         self._equal = equal
         self._random = random.Random(seed)
         self._clock = clock
@@ -78,6 +81,11 @@ class Trials:
         return [trial for trial in self.rivals if not trial.ended]
 
     @property
+    def rounds(self) -> int:
+        """Rounds played so far."""
+        return len(self.baseline.times_s)
+
+    @property
     def elapsed_s(self) -> float:
         """Seconds since the trials were set up."""
         return self._clock() - self._start_s
@@ -85,12 +93,13 @@ class Trials:
     @property
     def last(self) -> bool:
         """Whether there is no time for another round."""
-        return self.rounds >= MOST_ROUNDS or not self._fits(1)
+        round_s = sum(trial.cost_s for trial in (self.baseline, *self.active))
+        return self.rounds >= MOST_ROUNDS or self.elapsed_s + round_s > self.budget_s
 
     def warm_up(self) -> None:
         """Run everything once, so that no round pays for imports, pools and compilation, and check the answers.
 
-        Where the budget has no room for two rounds after that, these runs count as the first round.
+        These runs stand in for the first round until there are two real ones.
 
         Raises
         ------
@@ -102,20 +111,15 @@ class Trials:
             if self.elapsed_s > self.budget_s:
                 trial.ended = "skipped"
                 trial.note = f"the budget of {self.budget_s:g} s was used up before it; raise budget_s"
-            elif (elapsed_s := self._timed(trial)) is not None:
+            elif (elapsed_s := self._warm_up_rival(trial)) is not None:
                 first_s[trial] = elapsed_s
-        if not self._fits(2):
-            self._keep(first_s)
-            for trial in first_s:
-                trial.note = trial.note or "no time for a warm-up: its first run counts"
+        self._keep(first_s)
 
     def play(self) -> Iterator[int]:
         """Play rounds until the budget is used up or no rival takes part any more; yield the number of rounds so far.
 
         An interrupt leaves the rounds played so far whole.
         """
-        if self.rounds:
-            yield self.rounds
         while self.active and not self.last and not self.baseline.ended:
             if self._play_round():
                 yield self.rounds
@@ -123,7 +127,7 @@ class Trials:
     def _play_round(self) -> bool:
         order = [self.baseline, *self.active]
         self._random.shuffle(order)
-        timed = {trial: self._timed(trial, calibrate=not self.rounds) for trial in order}
+        timed = {trial: self._timed(trial, calibrate=self.first_is_warm_up) for trial in order}
         if timed[self.baseline] is None:
             return False
         self._keep({trial: elapsed_s for trial, elapsed_s in timed.items() if elapsed_s is not None})
@@ -132,11 +136,18 @@ class Trials:
     def _keep(self, times_s: dict[Trial, float]) -> None:
         for trial, elapsed_s in times_s.items():
             trial.times_s.append(elapsed_s)
-        self.rounds += 1
+        if self.first_is_warm_up and self.rounds == 3:
+            self.first_is_warm_up = False
+            for trial in (self.baseline, *self.rivals):
+                del trial.times_s[:1]
 
-    def _fits(self, rounds: int) -> bool:
-        round_s = sum(trial.cost_s for trial in (self.baseline, *self.active))
-        return self.elapsed_s + rounds * round_s <= self.budget_s
+    def _warm_up_rival(self, trial: Trial) -> float | None:
+        elapsed_s = self._timed(trial)
+        left_s = self.budget_s - self.elapsed_s
+        if elapsed_s is not None and trial.cost_s > self.baseline.cost_s and 4 * trial.cost_s < left_s:
+            # Slower than the baseline: that may have been its start-up, which says nothing about the rounds to come.
+            return self._timed(trial)
+        return elapsed_s
 
     def _warm_up_baseline(self) -> float:
         start_s = self._clock()
@@ -149,7 +160,7 @@ class Trials:
         return elapsed_s
 
     def _timed(self, trial: Trial, *, calibrate: bool = False) -> float | None:
-        """Run a trial and check its answer; return seconds for one loop, or None if it failed."""
+        """Run a trial and check its answer; return the seconds of one loop, or None if it failed."""
         start_s = self._clock()
         try:
             elapsed_s, answers = self._run(trial)

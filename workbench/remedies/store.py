@@ -48,9 +48,12 @@ class Store:
     >>> def square(n):
     ...     return n * n
     >>> store = Store(square, tmp)
-    >>> until_s = store.save((3,), {}, 9)
-    >>> store.load((3,), {})[0]
-    9
+    >>> try:
+    ...     answer, until_s = store.load((3,), {})
+    ... except Missing:
+    ...     until_s = store.save((3,), {}, 9)
+    >>> store.load((3,), {})
+    (9, inf)
     """
 
     def __init__(self, func: Callable[..., Any], folder: str | os.PathLike[str], ttl_s: float | None = None) -> None:
@@ -84,7 +87,7 @@ class Store:
         return answer, self._passing.saved_at_s + self._ttl_s
 
     def save(self, args: tuple[Any, ...], kwargs: dict[str, Any], answer: Any) -> float:
-        """Keep an answer; return the time until which it may be used."""
+        """Keep an answer that was `Missing`; return the time until which it may be used."""
         self._passing.answer = (answer,)
         try:
             self._memorized.call(*args, **kwargs)

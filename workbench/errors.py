@@ -7,7 +7,8 @@
     ├── RecordError                   a record that can't be written, read or understood
     │   └── RecordExistsError         saving would overwrite a record
     ├── MissingExtraError             an optional package is not installed
-    └── TaskError                     the studied task failed before anything was measured
+    ├── TaskError                     the studied task failed before anything was measured
+    └── NotApplicableError            a remedy can't be tried on this task, and why
 """
 
 
@@ -29,6 +30,10 @@ class RecordExistsError(RecordError, FileExistsError):
 
 class TaskError(WorkbenchError):
     """The studied task failed before anything was measured."""
+
+
+class NotApplicableError(WorkbenchError):
+    """A remedy can't be tried on this task: says why, for the note of its row."""
 
 
 class MissingExtraError(WorkbenchError, ImportError):

@@ -71,7 +71,7 @@ def _(result: Diagnosis) -> Figure:
 
 
 def plot_shares(diagnoses: Sequence[Diagnosis]) -> Figure:
-    """Draw diagnoses below each other: a bar for each, split by where its wall time went.
+    r"""Draw diagnoses below each other: a bar for each, split by where its wall time went.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def plot_shares(diagnoses: Sequence[Diagnosis]) -> Figure:
     >>> cpu = Diagnosis(target="is_fib", verdict="CPU-bound", bound_by="python", reasons=(), wall_s=2.0, cpu_s=2.0,
     ...                 overhead=None, parts={"python": 2.0}, counters={})
     >>> [label.get_text() for label in plot_shares([cpu]).axes[0].get_yticklabels()]
-    ['is_fib\\nCPU-bound']
+    ['is_fib\nCPU-bound']
     """
     figure, axes = _figure(height=0.9 + 0.55 * len(diagnoses))
     for place, diagnosis in enumerate(diagnoses):

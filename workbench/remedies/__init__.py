@@ -1,1 +1,36 @@
-"""Ways to do the same task faster, all with one signature."""
+"""Ways to do the same task faster, all of one signature: ``run(func, items, *, workers=None) -> list``.
+
+Each returns ``func`` of every item, in order, lets an exception of the task through, and raises
+`workbench.NotApplicableError` for tasks that it can't do. A package offers more of them by an entry point in the group
+``workbench.remedies``.
+
+================== ============================================================================
+`sequential`       one item after the other: the baseline
+`threads`          a pool of threads, for tasks that wait
+`processes`        a pool of processes (joblib, loky), for tasks that compute
+`asynchronous`     one event loop, for coroutine functions; installed as ``asyncio``
+`memo`             every distinct item once
+`stored`           answers kept on disk by `memoize`, as a second run finds them
+`compiled`         machine code by numba, for numeric functions
+`vectorised` (f)   all items as one array, given to f
+`twin` (f)         another function for the same task, run by any of these
+================== ============================================================================
+"""
+
+from workbench.remedies.compiled import compiled, vectorised
+from workbench.remedies.memo import memo, memoize, stored
+from workbench.remedies.pools import asynchronous, processes, threads
+from workbench.remedies.sequential import sequential, twin
+
+__all__ = [
+    "asynchronous",
+    "compiled",
+    "memo",
+    "memoize",
+    "processes",
+    "sequential",
+    "stored",
+    "threads",
+    "twin",
+    "vectorised",
+]

@@ -1,0 +1,93 @@
+"""How often `compare` claims a difference that isn't there, and how often it finds one that is.
+
+The task is some milliseconds of pure Python. It is compared with a copy of itself, and with a copy that does 10 % more,
+on the machine as it is and beside a process that keeps a core busy. Early stopping is on, as users have it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import multiprocessing
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from statistics import median
+
+from workbench import Table, compare, records
+from workbench.remedies import twin
+
+ITEMS = [3_000] * 20
+BUDGET_S = 2.0
+
+
+def task(n: int) -> int:
+    total = 0
+    for i in range(n):
+        total += i * i % 7
+    return total
+
+
+def same(n: int) -> int:
+    total = 0
+    for i in range(n):
+        total += i * i % 7
+    return total
+
+
+def slower(n: int) -> int:
+    answer = task(n)
+    task(n // 10)
+    return answer
+
+
+@contextmanager
+def busy_process(wanted: bool) -> Iterator[None]:
+    if not wanted:
+        yield
+        return
+    process = multiprocessing.get_context("spawn").Process(target=_burn, daemon=True)
+    process.start()
+    try:
+        yield
+    finally:
+        process.kill()
+        process.join()
+
+
+def _burn() -> None:
+    while True:
+        task(100_000)
+
+
+def measure(rival: str, loaded: bool, trials: int) -> tuple[str, str, int, int, float, float, float, float]:
+    run = twin({"same code": same, "10 % more work": slower}[rival])
+    verdicts, rounds, medians_s, spent_s = [], [], [], []
+    with busy_process(loaded):
+        for seed in range(trials):
+            start_s = time.perf_counter()
+            found = compare(task, ITEMS, {"rival": run}, budget_s=BUDGET_S, seed=seed, progress=False)
+            spent_s.append(time.perf_counter() - start_s)
+            verdicts.append(found.rows[1].verdict)
+            rounds.append(found.rounds)
+            medians_s.append(found.rows[0].median_s or 0.0)
+    right = "slower" if rival != "same code" else "no significant difference"
+    hits = verdicts.count(right)
+    load = "busy process beside" if loaded else "as it is"
+    return rival, load, trials, hits, hits / trials, median(rounds), median(medians_s), median(spent_s)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=200)
+    trials = parser.parse_args().trials
+    cases = itertools.product((False, True), ("same code", "10 % more work"))
+    rows = tuple(measure(rival, loaded, trials) for loaded, rival in cases)
+    columns = ("rival", "machine", "trials", "right", "share", "median_rounds", "task_median_s", "comparison_median_s")
+    table = Table(title="Verdicts of compare, with early stopping", columns=columns, rows=rows)
+    print(table.table().to_string(index=False))
+    print(records.save(table, "compare_error_rates", replace=True))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Find remedies by name among those that installed packages offer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from workbench.errors import UsageError
+
+#: A package offers a remedy with an entry point ``name = "module:function"`` in this group.
+GROUP = "workbench.remedies"
+
+#: ``run(func, items, *, workers)`` returns ``func`` of every item, in order. It raises `NotApplicableError` for
+#: tasks that it can't do; ``workers`` None leaves their number to the remedy. An attribute ``assumes`` says in one line
+#: what must hold for its times to be had; such a remedy is shown, with that line, and never recommended.
+Remedy = Callable[..., list[Any]]
+
+
+def find_remedies(wanted: Iterable[str] | Mapping[str, Remedy] | None) -> dict[str, Remedy]:
+    """Return remedies by name.
+
+    Parameters
+    ----------
+    wanted
+        Names of installed remedies, or remedies by a name of one's own, or None for all that are installed.
+
+    Raises
+    ------
+    UsageError
+        A name that is not installed, or a remedy that can't be called.
+
+    Examples
+    --------
+    >>> list(find_remedies(["threads"]))
+    ['threads']
+    """
+    if isinstance(wanted, Mapping):
+        for name, remedy in wanted.items():
+            if not callable(remedy):
+                raise UsageError(f"the remedy {name!r} is not callable: pass a function run(func, items, *, workers)")
+        return dict(wanted)
+    installed = {point.name: point for point in entry_points(group=GROUP)}
+    if wanted is None:
+        return {name: _load(installed[name]) for name in sorted(installed)}
+    names = [wanted] if isinstance(wanted, str) else list(wanted)
+    for name in names:
+        if name not in installed:
+            raise UsageError(f"no remedy {name!r} is installed; there are {', '.join(sorted(installed)) or 'none'}")
+    return {name: _load(installed[name]) for name in names}
+
+
+def _load(point: EntryPoint) -> Remedy:
+    try:
+        remedy: Remedy = point.load()
+    except Exception as error:
+        message = f"the remedy {point.name!r} ({point.value}) can't be loaded: {type(error).__name__}: {error}"
+        raise UsageError(message) from error
+    return remedy

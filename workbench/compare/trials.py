@@ -1,0 +1,222 @@
+"""Run a task in several ways, in interleaved rounds of random order, within a time budget.
+
+This file owns the clock; what the times mean is for `workbench.compare.statistics`.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from workbench.compare.answers import Equal, difference
+from workbench.errors import NotApplicableError, TaskError
+
+Clock = Callable[[], float]
+#: A timed run lasts at least this long; a quicker task is looped, as timeit does, so that the clock's own cost and
+#: resolution (some 50 ns) and a single interrupt of the kernel stay small beside it.
+SHORTEST_RUN_S = 1e-3
+#: No comparison needs more rounds; with this many a difference of about a hundredth of the noise is found.
+MOST_ROUNDS = 1024
+
+
+@dataclass(eq=False)
+class Trial:
+    """One way to do the whole task, and what came of it.
+
+    ``assumes`` is what must hold for its times to be had (see `workbench.compare.plugins`). ``times_s`` holds one value
+    a round. ``ended`` says why the trial takes part in no further round: ``settled``, ``failed`` or ``skipped``; it is
+    empty while it does.
+    """
+
+    name: str
+    run: Callable[[], list[Any]]
+    assumes: str = ""
+    times_s: list[float] = field(default_factory=list)
+    loops: int = 1
+    cost_s: float = 0.0
+    differs: str | None = None
+    ended: str = ""
+    note: str = ""
+
+
+class Trials:
+    """A baseline and its rivals, run in rounds.
+
+    Parameters
+    ----------
+    baseline, rivals
+        What to run.
+    budget_s
+        No round starts that would, by what the last one took, end later than this.
+    equal
+        See `workbench.compare.answers.difference`.
+    seed
+        Of the random order within the rounds.
+    clock
+        Returns seconds, as `time.perf_counter` does.
+    """
+
+    def __init__(
+        self, baseline: Trial, rivals: list[Trial], *, budget_s: float, equal: Equal | None, seed: int, clock: Clock
+    ) -> None:
+        self.baseline = baseline
+        self.rivals = rivals
+        self.budget_s = budget_s
+        #: Whether the first of all times are those of the warm-up.
+        self.first_is_warm_up = True
+        self._equal = equal
+        self._random = random.Random(seed)
+        self._clock = clock
+        self._start_s = clock()
+        self._expected: list[Any] = []
+
+    @property
+    def active(self) -> list[Trial]:
+        """The rivals that still take part."""
+        return [trial for trial in self.rivals if not trial.ended]
+
+    @property
+    def rounds(self) -> int:
+        """Rounds played so far."""
+        return len(self.baseline.times_s)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the trials were set up."""
+        return self._clock() - self._start_s
+
+    @property
+    def last(self) -> bool:
+        """Whether there is no time for another round."""
+        round_s = sum(trial.cost_s for trial in (self.baseline, *self.active))
+        return self.rounds >= MOST_ROUNDS or self.elapsed_s + round_s > self.budget_s
+
+    def warm_up(self) -> None:
+        """Run everything once, so that no round pays for imports, pools and compilation, and check the answers.
+
+        These runs stand in for the first round until there are two real ones.
+
+        Raises
+        ------
+        TaskError
+            The baseline fails.
+        """
+        first_s = {self.baseline: self._warm_up_baseline()}
+        for trial in self.rivals:
+            if self.elapsed_s > self.budget_s:
+                trial.ended = "skipped"
+                trial.note = f"the budget of {self.budget_s:g} s was used up before it; raise budget_s"
+            elif (elapsed_s := self._warm_up_rival(trial)) is not None:
+                first_s[trial] = elapsed_s
+        self._keep(first_s)
+
+    def play(self) -> Iterator[int]:
+        """Play rounds until the budget is used up or no rival takes part any more; yield the number of rounds so far.
+
+        An interrupt leaves the rounds played so far whole.
+        """
+        while self.active and not self.last and not self.baseline.ended:
+            if self._play_round():
+                yield self.rounds
+
+    def _play_round(self) -> bool:
+        order = [self.baseline, *self.active]
+        self._random.shuffle(order)
+        timed = {trial: self._timed(trial, calibrate=self.first_is_warm_up) for trial in order}
+        if timed[self.baseline] is None:
+            return False
+        self._keep({trial: elapsed_s for trial, elapsed_s in timed.items() if elapsed_s is not None})
+        return True
+
+    def _keep(self, times_s: dict[Trial, float]) -> None:
+        for trial, elapsed_s in times_s.items():
+            trial.times_s.append(elapsed_s)
+        if self.first_is_warm_up and self.rounds == 3:
+            self.first_is_warm_up = False
+            for trial in (self.baseline, *self.rivals):
+                del trial.times_s[:1]
+
+    def _warm_up_rival(self, trial: Trial) -> float | None:
+        elapsed_s = self._timed(trial)
+        left_s = self.budget_s - self.elapsed_s
+        if elapsed_s is not None and trial.cost_s > self.baseline.cost_s and 4 * trial.cost_s < left_s:
+            # Slower than the baseline: that may have been its start-up, which says nothing about the rounds to come.
+            return self._timed(trial)
+        return elapsed_s
+
+    def _warm_up_baseline(self) -> float:
+        start_s = self._clock()
+        try:
+            elapsed_s, self._expected = self._run(self.baseline)
+        except Exception as error:
+            raise TaskError(f"the task itself fails: {one_line(error)}") from error
+        self.baseline.differs = ""
+        self.baseline.cost_s = self._clock() - start_s
+        return elapsed_s
+
+    def _timed(self, trial: Trial, *, calibrate: bool = False) -> float | None:
+        """Run a trial and check its answer; return the seconds of one loop, or None if it failed."""
+        start_s = self._clock()
+        try:
+            elapsed_s, answers = self._run(trial)
+            while calibrate and elapsed_s < SHORTEST_RUN_S:
+                # At most ten times more at once: the first run of a quick task says little about the next ones.
+                trial.loops = math.ceil(trial.loops * min(10, 1.2 * SHORTEST_RUN_S / max(elapsed_s, 1e-9)))
+                start_s = self._clock()
+                elapsed_s, answers = self._run(trial)
+        except NotApplicableError as error:
+            trial.ended, trial.note = "skipped", str(error)
+            return None
+        except Exception as error:
+            trial.ended, trial.note = "failed", one_line(error)
+            return None
+        # Every run's answer is checked, not only the first: a race shows in some runs alone.
+        trial.differs = trial.differs or difference(self._expected, answers, self._equal)
+        trial.cost_s = self._clock() - start_s
+        return elapsed_s / trial.loops
+
+    def _run(self, trial: Trial) -> tuple[float, list[Any]]:
+        """Return the seconds that all loops of a trial took together, and the answers of the last one."""
+        # What an earlier run left behind is collected before the clock starts. Unlike timeit, and like pyperf, the
+        # collector stays on while it runs: garbage that a way of doing the task makes is part of its price.
+        gc.collect()
+        loops = range(trial.loops)
+        run, clock = trial.run, self._clock
+        start_s = clock()
+        for _ in loops:
+            answers = run()
+        return clock() - start_s, answers
+
+
+@contextmanager
+def long_lived_objects_frozen() -> Iterator[None]:
+    """Keep the collector off all objects that exist now, so that collecting before every run takes microseconds.
+
+    With NumPy and pandas loaded a full collection takes some 50 ms, many times a small task's own time.
+    """
+    if gc.get_freeze_count():  # someone else froze: unfreezing would undo that too
+        yield
+        return
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def one_line(error: BaseException) -> str:
+    """Return an exception as one line: its type and the first line of its text.
+
+    Examples
+    --------
+    >>> one_line(ValueError("no such thing"))
+    'ValueError: no such thing'
+    """
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

@@ -1,0 +1,231 @@
+"""Remember answers: in this process, and on disk for the next one."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import os
+import tempfile
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, ParamSpec, Protocol, TypeVar, overload
+
+from workbench.errors import NotApplicableError, UsageError
+from workbench.folders import cache_folder
+from workbench.remedies.sequential import Func, sequential
+from workbench.remedies.store import Missing
+from workbench.remedies.tiers import MemoInfo, Tiers, call_key
+
+_Params = ParamSpec("_Params")
+_Answer = TypeVar("_Answer")
+_AnswerOut = TypeVar("_AnswerOut", covariant=True)
+
+
+class Memoized(Protocol[_Params, _AnswerOut]):
+    """A memoized function: call it as the plain one."""
+
+    def __call__(self, *args: _Params.args, **kwargs: _Params.kwargs) -> _AnswerOut:
+        """Return the remembered answer, or compute it."""
+        ...
+
+    def info(self) -> MemoInfo:
+        """Return the counts of hits and misses since the start, or since `clear`."""
+        ...
+
+    def clear(self) -> None:
+        """Forget all answers of this function, on disk too."""
+        ...
+
+
+@overload
+def memoize(func: Callable[_Params, _Answer]) -> Memoized[_Params, _Answer]: ...
+
+
+@overload
+def memoize(
+    func: None = None,
+    *,
+    folder: str | os.PathLike[str] | None = None,
+    ttl_s: float | None = None,
+    maxsize: int | None = 1024,
+) -> Callable[[Callable[_Params, _Answer]], Memoized[_Params, _Answer]]: ...
+
+
+@overload
+def memoize(
+    func: Callable[_Params, _Answer],
+    *,
+    folder: str | os.PathLike[str] | None = None,
+    ttl_s: float | None = None,
+    maxsize: int | None = 1024,
+) -> Memoized[_Params, _Answer]: ...
+
+
+def memoize(
+    func: Callable[..., Any] | None = None,
+    *,
+    folder: str | os.PathLike[str] | None = None,
+    ttl_s: float | None = None,
+    maxsize: int | None = 1024,
+) -> Any:
+    """Remember what a function, plain or ``async``, returned: in this process and, by `joblib.Memory`, on disk.
+
+    Callers that ask for the same missing answer at the same time share one computation. An exception reaches those
+    who wait for it and is not remembered. Every caller gets an answer of its own, so that changing it harms nobody. As
+    in joblib, ``1``, ``1.0`` and ``True`` are different arguments, and changed source drops the stored answers.
+
+    Parameters
+    ----------
+    func
+        A function whose answer depends on its arguments alone.
+    folder
+        Where answers are kept; `workbench.folders.cache_folder` when None. Answers are pickles: who can write there
+        can run code here.
+    ttl_s
+        How long an answer may be used, in seconds; for ever when None.
+    maxsize
+        Answers kept in this process, the latest used ones; all when None, none when 0. An answer of more than a
+        megabyte stays on disk only.
+
+    Returns
+    -------
+    Memoized
+        The function, with ``info()`` and ``clear()``. `inspect.iscoroutinefunction` says the same of it as of ``func``.
+
+    Raises
+    ------
+    UsageError
+        ``func`` is no function (a bound method, a partial), a negative ``maxsize`` or ``ttl_s``; at the first call: the
+        folder can't be written.
+
+    Examples
+    --------
+    >>> from workbench import memoize
+    >>> @memoize(folder=tmp)
+    ... def square(n):
+    ...     return n * n
+    >>> square(3), square(3), square(n=4)
+    (9, 9, 16)
+    >>> square.info()
+    MemoInfo(warm_hits=1, stored_hits=0, shared=0, misses=2)
+    """
+    if func is None:
+        return functools.partial(memoize, folder=folder, ttl_s=ttl_s, maxsize=maxsize)
+    if not inspect.isfunction(func) and not _of_a_module(func):
+        raise UsageError(f"memoize takes a function, whose name and source tell its answers from others': got {func!r}")
+    if maxsize is not None and maxsize < 0:
+        raise UsageError(f"maxsize must be 0 or more, or None: got {maxsize}")
+    if ttl_s is not None and not ttl_s > 0:
+        raise UsageError(f"ttl_s must be above 0 seconds, or None: got {ttl_s}")
+    tiers = Tiers(func, cache_folder() if folder is None else folder, ttl_s, maxsize)
+    shell = _async_shell if inspect.iscoroutinefunction(func) else _plain_shell
+    memoized: Any = functools.wraps(func)(shell(func, tiers))
+    memoized.info = tiers.info
+    memoized.clear = tiers.clear
+    return memoized
+
+
+def memo(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
+    """Compute every distinct item once: what remembering gains within one run, for the duplicates these items have.
+
+    Raises
+    ------
+    NotApplicableError
+        An item doesn't pickle, so equal ones can't be found.
+
+    Examples
+    --------
+    >>> memo(abs, [-1, 2, -1])
+    [1, 2, 1]
+    """
+    try:
+        keys = [call_key((item,), {}) for item in items]
+    except Exception as error:  # whatever pickling an item raises
+        raise NotApplicableError(f"an item can't be told from the others, it doesn't pickle: {error}") from error
+    distinct = dict(zip(keys, items, strict=True))
+    answers = dict(zip(distinct, sequential(func, list(distinct.values())), strict=True))
+    return [answers[key] for key in keys]
+
+
+def stored(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
+    """Call ``func`` through `memoize`, with a store that lasts as long as this process.
+
+    From the second run on nothing is computed: this is what answers cost once they are remembered, with no change
+    in what they depend on.
+
+    Examples
+    --------
+    >>> stored(abs, [-1, 2])
+    [1, 2]
+    """
+    return sequential(_stored(func), items)
+
+
+stored.assumes = "every answer was computed before"  # type: ignore[attr-defined]
+
+
+@functools.lru_cache(maxsize=64)
+def _stored(func: Func) -> Func:
+    try:
+        return memoize(func, folder=tempfile.mkdtemp(dir=_scratch_folder().name))
+    except UsageError as error:
+        raise NotApplicableError(str(error)) from error
+
+
+@functools.cache
+def _scratch_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="workbench-stored-")
+
+
+def _of_a_module(func: Callable[..., Any]) -> bool:
+    return inspect.isbuiltin(func) and inspect.ismodule(func.__self__)
+
+
+def _plain_shell(func: Callable[..., Any], tiers: Tiers) -> Callable[..., Any]:
+    def shell(*args: Any, **kwargs: Any) -> Any:
+        key = call_key(args, kwargs)
+        while True:
+            if warm := tiers.warm(key):
+                return warm.thaw()
+            flight = tiers.board(key, threading.get_ident())
+            if flight is None:  # a recursion into its own call: as endless as the plain function's
+                return func(*args, **kwargs)
+            if not flight.leads:
+                if shared := tiers.share(flight.landed.result()):
+                    return shared.thaw()
+                continue
+            with tiers.leading(key, flight):
+                try:
+                    answer = tiers.load(key, args, kwargs)
+                except Missing:
+                    answer = func(*args, **kwargs)
+                    tiers.keep(key, args, kwargs, answer)
+                return answer
+
+    return shell
+
+
+def _async_shell(func: Callable[..., Awaitable[Any]], tiers: Tiers) -> Callable[..., Awaitable[Any]]:
+    async def shell(*args: Any, **kwargs: Any) -> Any:
+        key = call_key(args, kwargs)
+        while True:
+            if warm := tiers.warm(key):
+                return warm.thaw()
+            flight = tiers.board(key, asyncio.current_task())
+            if flight is None:
+                return await func(*args, **kwargs)
+            if not flight.leads:
+                if shared := tiers.share(await asyncio.wrap_future(flight.landed)):
+                    return shared.thaw()
+                continue
+            with tiers.leading(key, flight):
+                # The disk is read and written in another thread: a large answer must not stall the event loop.
+                try:
+                    answer = await asyncio.to_thread(tiers.load, key, args, kwargs)
+                except Missing:
+                    answer = await func(*args, **kwargs)
+                    await asyncio.to_thread(tiers.keep, key, args, kwargs, answer)
+                return answer
+
+    return shell

@@ -1,0 +1,162 @@
+"""Many items at a time: threads for tasks that wait, processes for tasks that compute, asyncio for coroutines."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import pickle
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from workbench.errors import NotApplicableError
+from workbench.remedies.sequential import Func, run_coroutine
+
+#: Coroutines that wait at the same time unless told otherwise.
+COROUTINES = 100
+
+
+def threads(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
+    """Call ``func`` in a pool of threads, made for this run.
+
+    Parameters
+    ----------
+    func
+        A plain function that may run in several threads at once.
+    items
+        What to call it with.
+    workers
+        Threads; the default of `concurrent.futures.ThreadPoolExecutor` when None.
+
+    Raises
+    ------
+    NotApplicableError
+        ``func`` is a coroutine function.
+
+    Examples
+    --------
+    >>> threads(abs, [-1, 2], workers=2)
+    [1, 2]
+    """
+    _refuse_coroutines(func, "threads")
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="workbench")
+    try:
+        return list(pool.map(func, items))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def processes(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
+    """Call ``func`` in joblib's pool of processes (loky), which stays for the next run and ends when idle.
+
+    Functions of notebooks and lambdas work too: loky sends them by value.
+
+    Parameters
+    ----------
+    func
+        A plain function.
+    items
+        What to call it with.
+    workers
+        Processes; as many as there are cores allowed when None.
+
+    Raises
+    ------
+    NotApplicableError
+        ``func``, an item or an answer can't be sent to another process, or the function is not there: says which.
+
+    Examples
+    --------
+    >>> processes(abs, [-1, 2], workers=1)
+    [1, 2]
+    """
+    _refuse_coroutines(func, "processes")
+    from joblib import Parallel, delayed
+    from joblib.externals.loky.process_executor import BrokenProcessPool, TerminatedWorkerError
+
+    try:
+        return list(Parallel(n_jobs=workers or -1, backend="loky")(delayed(func)(item) for item in items))
+    except TerminatedWorkerError as error:
+        raise RuntimeError("a worker process ended abruptly: it crashed, or ran out of memory") from error
+    except BrokenProcessPool as error:
+        raise NotApplicableError(f"a worker process can't load the function or an item: {_cause(error)}") from error
+    except Exception as error:
+        if culprit := _unpicklable(func, items):
+            raise NotApplicableError(f"{culprit} doesn't pickle, so it can't go to another process") from error
+        if isinstance(error, pickle.PicklingError):
+            raise NotApplicableError(f"an answer doesn't pickle: {_cause(error)}") from error
+        raise
+
+
+def asynchronous(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
+    """Await a coroutine function for many items at the same time, in one event loop of its own.
+
+    Parameters
+    ----------
+    func
+        A coroutine function.
+    items
+        What to call it with.
+    workers
+        How many coroutines wait at the same time; 100 when None.
+
+    Raises
+    ------
+    NotApplicableError
+        ``func`` is a plain function.
+
+    Examples
+    --------
+    >>> async def double(number):
+    ...     await asyncio.sleep(0.001)
+    ...     return 2 * number
+    >>> asynchronous(double, [1, 2, 3])
+    [2, 4, 6]
+    """
+    if not inspect.iscoroutinefunction(func):
+        raise NotApplicableError("not a coroutine function: asyncio needs an async twin")
+    return run_coroutine(_side_by_side(func, items, workers or COROUTINES))
+
+
+async def _side_by_side(func: Func, items: Sequence[Any], workers: int) -> list[Any]:
+    answers: list[Any] = [None] * len(items)
+    numbered = iter(enumerate(items))
+    # A few workers that share one iterator take less memory and time than a task for every item.
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(workers, len(items))):
+                group.create_task(_work(func, numbered, answers))
+    except BaseExceptionGroup as failures:
+        # The task's own exception, as the other remedies raise it; the group has cancelled the other workers.
+        raise failures.exceptions[0] from None
+    return answers
+
+
+async def _work(func: Func, numbered: Iterator[tuple[int, Any]], answers: list[Any]) -> None:
+    for index, item in numbered:
+        answers[index] = await func(item)
+
+
+def _refuse_coroutines(func: Func, remedy: str) -> None:
+    if inspect.iscoroutinefunction(func):
+        raise NotApplicableError(f"a coroutine function: {remedy} need a plain one, asyncio is for coroutines")
+
+
+def _unpicklable(func: Func, items: Sequence[Any]) -> str:
+    """Name what can't be sent to another process; nothing if all can."""
+    from joblib.externals.cloudpickle import dumps
+
+    named = [(f"the function {getattr(func, '__name__', func)!s}", func)]
+    named += [(f"item {index} ({type(item).__name__})", item) for index, item in enumerate(items)]
+    for name, value in named:
+        try:
+            dumps(value)
+        except Exception:  # whatever its __reduce__ raises
+            return name
+    return ""
+
+
+def _cause(error: BaseException) -> str:
+    """Return the last line of what went wrong in the worker, which loky gives as the cause."""
+    text = str(error.__cause__ or error).strip().strip('"').strip()
+    return text.splitlines()[-1]

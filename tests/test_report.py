@@ -138,7 +138,8 @@ def test_parameters_reach_the_notebooks_that_have_them(tmp_path: Path, monkeypat
     runs = list(run_notebooks([tmp_path / "books"], parameters={"n": 7, "other": 8}, executed=tmp_path / "executed"))
     assert [run.error for run in runs] == [None]
     assert records.load(tmp_path / "results" / "a.n.json").rows == ((7,),)
-    assert main(["notebooks", str(tmp_path / "books")]) == 0
+    assert main(["notebooks", str(tmp_path / "books"), "--set", "n=8", "--set", "name=plain text"]) == 0
+    assert records.load(tmp_path / "results" / "a.n.json").rows == ((8,),)
 
 
 def test_the_command_line_says_what_was_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,6 +147,11 @@ def test_the_command_line_says_what_was_wrong(tmp_path: Path, capsys: pytest.Cap
     assert "holds no records" in capsys.readouterr().err
     assert main(["notebooks", str(tmp_path / "none.ipynb")]) == 2
     assert "is no notebook" in capsys.readouterr().err
-    with pytest.raises(SystemExit) as caught:
-        main(["no-such-command"])
-    assert caught.value.code == 2
+    for wrong in (
+        ["no-such-command"],
+        ["notebooks", "a.ipynb", "--set", "n"],
+        ["notebooks", "a.ipynb", "--set", "1=2"],
+    ):
+        with pytest.raises(SystemExit) as caught:
+            main(wrong)
+        assert caught.value.code == 2

@@ -2,6 +2,7 @@
 
 from workbench import records
 from workbench.errors import (
+    FetchError,
     MissingExtraError,
     RecordError,
     RecordExistsError,
@@ -10,16 +11,26 @@ from workbench.errors import (
     WorkbenchError,
 )
 from workbench.results import Comparison, Diagnosis, Table
+from workbench.tasks.fetch import Fetched, FetchInterrupted, FetchRow, fetch_all, send_requests
+from workbench.tasks.site import Site, SiteStats
 
 __all__ = [
     "Comparison",
     "Diagnosis",
+    "FetchError",
+    "FetchInterrupted",
+    "FetchRow",
+    "Fetched",
     "MissingExtraError",
     "RecordError",
     "RecordExistsError",
+    "Site",
+    "SiteStats",
     "Table",
     "TaskError",
     "UsageError",
     "WorkbenchError",
+    "fetch_all",
     "records",
+    "send_requests",
 ]

@@ -7,7 +7,8 @@
     ├── RecordError                   a record that can't be written, read or understood
     │   └── RecordExistsError         saving would overwrite a record
     ├── MissingExtraError             an optional package is not installed
-    └── TaskError                     the studied task failed before anything was measured
+    ├── TaskError                     the studied task failed before anything was measured
+    └── FetchError                    a URL or an answer that can't be used: it becomes the error of a row
 """
 
 
@@ -29,6 +30,22 @@ class RecordExistsError(RecordError, FileExistsError):
 
 class TaskError(WorkbenchError):
     """The studied task failed before anything was measured."""
+
+
+class FetchError(WorkbenchError):
+    """A URL or an answer that can't be used: the fetchers catch it, and it becomes the error of a row.
+
+    Parameters
+    ----------
+    message
+        One line.
+    transient
+        Whether trying again may help.
+    """
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
 
 
 class MissingExtraError(WorkbenchError, ImportError):

@@ -76,11 +76,12 @@ class Policy:
             if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not re.fullmatch(r"[\t -~]*", value):
                 raise UsageError(f"the header {name!r} is not valid: names and values are plain ASCII on one line")
 
-    def headers_at(self, target: str, start: str) -> dict[str, str]:
+    def headers_at(self, target: str, start: str) -> Mapping[str, str]:
         """Return the headers for a target: the user's own ones stay where the fetch started, for they may be secret."""
-        own = self.headers if origin(target) == origin(start) else {}
-        replaced = {name.lower() for name in own}
-        return {name: value for name, value in HEADERS.items() if name.lower() not in replaced} | dict(own)
+        if not self.headers or origin(target) != origin(start):
+            return HEADERS
+        own = {name.title(): value for name, value in self.headers.items()}
+        return HEADERS | own
 
     def backoff_s(self, attempts: int) -> float:
         """Return the pause after so many attempts: it doubles, and is spread so that not all come back at once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
@@ -13,6 +14,7 @@ from workbench.errors import FetchError, UsageError
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _RESERVED = "%/:@!$&'()*+,;=~"
+_PLAIN = re.compile(r"[/?:@!$&'()*+,;=~\w.-]*", re.ASCII)
 _HEXADECIMAL = re.compile(r"%[0-9a-fA-F]{2}")
 
 
@@ -74,12 +76,11 @@ def sendable(url: object) -> str:
     """
     if not isinstance(url, str):
         raise FetchError(f"not a URL: {url!r:.80} is of type {type(url).__name__}")
-    if any(character.isspace() or not character.isprintable() for character in url):
+    if " " in url or not url.isprintable():
         raise FetchError("not a URL: it holds a space, a newline or a control character; percent-encode it")
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018 - raises for a port that is none
-        authority = _authority(parts)
+        authority = _authority(parts.scheme, parts.netloc)
     except ValueError as error:
         raise FetchError(f"not a URL: {error}") from None
     return urlunsplit((parts.scheme, authority, _encoded(parts.path) or "/", _encoded(parts.query, "?"), ""))
@@ -97,7 +98,10 @@ def origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or DEFAULT_PORTS.get(parts.scheme)
 
 
-def _authority(parts: SplitResult) -> str:
+@lru_cache(maxsize=1024)
+def _authority(scheme: str, netloc: str) -> str:
+    """Return the host, and the port where it is not the usual one; most URLs of a list share a few of them."""
+    parts = SplitResult(scheme, netloc, "", "", "")
     if parts.scheme not in DEFAULT_PORTS:
         raise FetchError("not a URL: it does not begin with http:// or https://")
     if not parts.hostname:
@@ -126,5 +130,7 @@ def _host(name: str) -> str:
 
 def _encoded(text: str, more: str = "") -> str:
     """Percent-encode what has to be, once: ``%7b`` and ``{`` both become ``%7B``, a lone ``%`` becomes ``%25``."""
+    if _PLAIN.fullmatch(text):
+        return text
     loose = re.sub(r"%(?![0-9a-fA-F]{2})", "%25", text)
     return _HEXADECIMAL.sub(lambda match: match[0].upper(), quote(loose, safe=_RESERVED + more))

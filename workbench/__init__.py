@@ -3,6 +3,7 @@
 from workbench import records
 from workbench.compare import compare
 from workbench.errors import (
+    FetchError,
     MissingExtraError,
     NotApplicableError,
     RecordError,
@@ -15,20 +16,29 @@ from workbench.plots import plot, plot_shares
 from workbench.remedies import memoize
 from workbench.report import make_report
 from workbench.results import Comparison, Diagnosis, Table
+from workbench.tasks.fetch import Fetched, FetchInterrupted, FetchRow, fetch_all, send_requests
 from workbench.tasks.fib import is_fib, is_fib_float
+from workbench.tasks.site import Site, SiteStats
 
 __all__ = [
     "Comparison",
     "Diagnosis",
+    "FetchError",
+    "FetchInterrupted",
+    "FetchRow",
+    "Fetched",
     "MissingExtraError",
     "NotApplicableError",
     "RecordError",
     "RecordExistsError",
+    "Site",
+    "SiteStats",
     "Table",
     "TaskError",
     "UsageError",
     "WorkbenchError",
     "compare",
+    "fetch_all",
     "is_fib",
     "is_fib_float",
     "make_report",
@@ -36,4 +46,5 @@ __all__ = [
     "plot",
     "plot_shares",
     "records",
+    "send_requests",
 ]

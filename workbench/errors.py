@@ -8,7 +8,8 @@
     │   └── RecordExistsError         saving would overwrite a record
     ├── MissingExtraError             an optional package is not installed
     ├── TaskError                     the studied task failed before anything was measured
-    └── NotApplicableError            a remedy can't be tried on this task, and why
+    ├── NotApplicableError            a remedy can't be tried on this task, and why
+    └── FetchError                    a URL or an answer that can't be used: it becomes the error of a row
 """
 
 
@@ -34,6 +35,22 @@ class TaskError(WorkbenchError):
 
 class NotApplicableError(WorkbenchError):
     """A remedy can't be tried on this task: says why, for the note of its row."""
+
+
+class FetchError(WorkbenchError):
+    """A URL or an answer that can't be used: the fetchers catch it, and it becomes the error of a row.
+
+    Parameters
+    ----------
+    message
+        One line.
+    transient
+        Whether trying again may help.
+    """
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
 
 
 class MissingExtraError(WorkbenchError, ImportError):

@@ -1,0 +1,119 @@
+"""Fetching with aiohttp, on an event loop in a thread of its own: so it works in scripts and in notebooks alike."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from workbench.tasks.fetch.collect import Done, collect
+from workbench.tasks.fetch.core import Policy, Send, conversation
+from workbench.tasks.fetch.failures import failure
+from workbench.tasks.fetch.incoming import Reply
+from workbench.tasks.fetch.rows import FetchRow
+
+if TYPE_CHECKING:
+    import aiohttp
+
+#: A loop that was told to stop is given so long; only the look-up of a name can keep it longer, and then harms no one.
+_STOP_S = 2.0
+
+
+def by_asyncio(urls: Sequence[str], policy: Policy, concurrency: int) -> Generator[FetchRow]:
+    """Yield the rows of the URLs as they get ready, fetched by so many asyncio workers."""
+    done: Done = Done()
+    loop = asyncio.new_event_loop()
+    work = loop.create_task(_work_all(urls, policy, concurrency, done))
+
+    def run() -> None:
+        try:
+            with asyncio.Runner(loop_factory=lambda: loop) as runner:
+                runner.run(_finished(work))
+        except BaseException as error:
+            done.put(error)
+
+    def stop() -> None:
+        with suppress(RuntimeError):  # the loop has just closed by itself
+            loop.call_soon_threadsafe(work.cancel)
+
+    thread = threading.Thread(target=run, name="workbench-fetch", daemon=True)
+    thread.start()
+    try:
+        yield from collect(len(urls), done, stop)
+    finally:
+        thread.join(_STOP_S)
+
+
+async def _finished(work: asyncio.Task[None]) -> None:
+    with suppress(asyncio.CancelledError):
+        await work
+
+
+async def _work_all(urls: Sequence[str], policy: Policy, concurrency: int, done: Done) -> None:
+    """Start so many workers over one iterator: a task for each URL would cost more time and memory."""
+    import aiohttp
+
+    todo = iter(urls)
+
+    async def worker() -> None:
+        for url in todo:
+            done.put(await _fetch(url, policy, session))
+
+    async with (
+        aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),  # the workers are the limit
+            timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+        ) as session,
+        asyncio.TaskGroup() as workers,
+    ):
+        for _ in range(concurrency):
+            workers.create_task(worker())
+
+
+async def _fetch(url: str, policy: Policy, session: aiohttp.ClientSession) -> FetchRow:
+    """Do what the conversation says until it returns the row."""
+    talk = conversation(url, policy)
+    reply: Reply | None = None
+    while True:
+        try:
+            step = talk.send(reply)
+        except StopIteration as done:
+            row: FetchRow = done.value
+            return row
+        if isinstance(step, Send):
+            reply = await _exchange(session, step)
+        else:
+            await asyncio.sleep(step.seconds)
+            reply = None
+
+
+async def _exchange(session: aiohttp.ClientSession, send: Send) -> Reply:
+    """Send one request and take in its answer."""
+    import yarl
+
+    incoming = None
+    try:
+        url = yarl.URL(send.url, encoded=True)
+        async with (
+            asyncio.timeout(send.timeout_s),
+            session.get(url, headers=send.headers, allow_redirects=False) as response,
+        ):
+            incoming = send.incoming(response.status, response.headers)
+            # Held from here on, because a response forgets its connection at the end of the body.
+            protocol = response.connection.protocol if response.connection else None
+            if incoming.wants_body:
+                while piece := await response.content.readany():
+                    incoming.feed(piece)
+            if incoming.ends_by_closing and protocol is not None and isinstance(protocol.exception(), OSError):
+                # aiohttp takes a reset for the end of a body that has no length.
+                raise ConnectionResetError
+            return incoming.reply()
+    except TimeoutError:
+        return Reply(timed_out=True)
+    except Exception as error:
+        return failure(error, send.url, inside_body=incoming is not None)

@@ -56,6 +56,14 @@ def test_a_table_draws_a_line_for_each_group() -> None:
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
 
 
+def test_a_table_draws_a_panel_for_each_group() -> None:
+    rows = (("0 ms", 1, 0.1), ("0 ms", 2, 0.2), ("50 ms", 1, 5.0))
+    table = Table(title="t", columns=("latency", "n", "s"), rows=rows, plot={"x": "n", "y": "s", "panel": "latency"})
+    panels = plot(table).axes
+    assert [(axes.get_title(), list(axes.lines[0].get_ydata())) for axes in panels] == [
+        ("latency 0 ms", [0.1, 0.2]), ("latency 50 ms", [5.0])]  # fmt: skip
+
+
 def test_what_can_not_be_drawn_is_told() -> None:
     with pytest.raises(UsageError, match="the table 't' does not say what to draw"):
         plot(Table(title="t", columns=("a",), rows=()))

@@ -12,6 +12,7 @@ from workbench.errors import MissingExtraError, UsageError
 from workbench.results import PARTS, Comparison, ComparisonRow, Diagnosis, Result, Table
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -95,7 +96,7 @@ def plot_shares(diagnoses: Sequence[Diagnosis]) -> Figure:
     >>> [label.get_text() for label in plot_shares([cpu]).axes[0].get_yticklabels()]
     ['is_fib\nCPU-bound']
     """
-    figure, axes = _figure(height=0.9 + 0.55 * len(diagnoses))
+    figure, (axes,) = _figure(height=0.9 + 0.55 * len(diagnoses))
     for place, diagnosis in enumerate(diagnoses):
         left = 0.0
         for part in PARTS:
@@ -113,7 +114,7 @@ def plot_shares(diagnoses: Sequence[Diagnosis]) -> Figure:
 @plot.register(Comparison)
 def _(result: Comparison) -> Figure:
     rows = [(row, row.speedup) for row in result.rows if row.speedup is not None]
-    figure, axes = _figure(height=1.1 + 0.38 * len(rows))
+    figure, (axes,) = _figure(height=1.1 + 0.38 * len(rows))
     for place, (row, speedup) in enumerate(rows):
         colour = "#999999" if row.same_answer is False else SERIES_COLOURS[0]
         if row.ci_low is not None and row.ci_high is not None:
@@ -135,17 +136,24 @@ def _(result: Table) -> Figure:
         raise UsageError(f"the table {result.title!r} does not say what to draw: give it plot={{'x': …, 'y': …}}")
     spec = result.plot
     frame = result.table().dropna(subset=[spec["y"]])
-    figure, axes = _figure(height=3.4)
-    groups = frame.groupby(spec["by"], sort=False) if "by" in spec else [(spec["y"], frame)]
-    for (name, group), colour in zip(groups, SERIES_COLOURS * 3, strict=False):
-        axes.plot(group[spec["x"]], group[spec["y"]], "o-", markersize=4, color=colour, label=str(name))
-    axes.set(xlabel=spec["x"], ylabel=spec["y"])
-    for axis in spec.get("log", ""):
-        axes.set(**{f"{axis}scale": "log"})
-        _plain_ticks(axes, axis)
+    panels = _groups(frame, spec.get("panel"))
+    figure, grid = _figure(height=3.4, panels=len(panels))
+    for axes, (title, panel) in zip(grid, panels, strict=True):
+        for (name, group), colour in zip(_groups(panel, spec.get("by")), SERIES_COLOURS * 3, strict=False):
+            axes.plot(group[spec["x"]], group[spec["y"]], "o-", markersize=4, color=colour, label=name)
+        axes.set(xlabel=spec["x"], title=f"{spec['panel']} {title}" if "panel" in spec else "")
+        for axis in spec.get("log", ""):
+            axes.set(**{f"{axis}scale": "log"})
+            _plain_ticks(axes, axis)
+    grid[0].set_ylabel(spec["y"])
     if "by" in spec:
-        axes.legend(frameon=False, labelcolor=_INK, loc="center left", bbox_to_anchor=(1, 0.5))
+        grid[-1].legend(frameon=False, labelcolor=_INK, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
+
+
+def _groups(frame: pd.DataFrame, column: str | None) -> list[tuple[str, pd.DataFrame]]:
+    """Split a table by the values of a column, in the order in which they come; whole when there is no column."""
+    return [(str(name), group) for name, group in frame.groupby(column, sort=False)] if column else [("", frame)]
 
 
 def to_svg(figure: Figure) -> str:
@@ -160,18 +168,21 @@ def to_svg(figure: Figure) -> str:
     return re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" role="img">', svg, count=1)
 
 
-def _figure(height: float) -> tuple[Figure, Axes]:
+def _figure(height: float, panels: int = 1) -> tuple[Figure, list[Axes]]:
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError("matplotlib", "notebooks") from error
-    ink: Any = dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color", "text.color"), _INK)
+    ink: Any = dict.fromkeys(
+        ("axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color", "axes.titlecolor", "text.color"), _INK
+    )
     with mpl.rc_context(ink):
         figure = Figure(figsize=(8, height), layout="constrained")
-        axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
+        grid = figure.subplots(1, panels, sharey=True, squeeze=False)[0].tolist()
+    for axes in grid:
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure, grid
 
 
 def _plain_ticks(axes: Axes, axis: str) -> None:

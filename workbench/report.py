@@ -127,19 +127,26 @@ def _load(paths: Iterable[Path]) -> tuple[list[tuple[str, Result]], tuple[str, .
 
 
 def _sections(loaded: Iterable[tuple[str, Result]]) -> list[Section]:
+    """Group records by story, and order those of a story as they were made."""
     sections: dict[str, Section] = {}
-    for name, result in loaded:
+    for name, result in sorted(loaded, key=_place):
         story = name.partition(".")[0]
         section = sections.setdefault(story, Section(_heading(story)))
         section.parts.append(_part(name, result))
     return list(sections.values())
 
 
+def _place(named: tuple[str, Result]) -> tuple[str, str, str]:
+    name, result = named
+    return name.partition(".")[0], str(result.provenance.get("created_at", "")), name
+
+
 def _heading(story: str) -> str:
     number, _, words = story.partition("-")
     if not number.isdigit():
         number, words = "", story
-    return f"{number} {words.replace('-', ' ').capitalize()}".strip()
+    first, *others = (word.upper() if word in ("cpu", "io") else word for word in words.split("-"))
+    return " ".join([number, first[:1].upper() + first[1:], *others]).strip()
 
 
 def _part(name: str, result: Result) -> Part:
@@ -186,4 +193,10 @@ def _tables(result: Result) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _html(frame: pd.DataFrame) -> str:
-    return frame.to_html(index=False, border=0, na_rep="–", float_format="{:.4g}".format, justify="unset")
+    shown = frame.astype(object).where(frame.notna(), "–")
+    return shown.to_html(index=False, border=0, float_format=_number, justify="unset")
+
+
+def _number(value: float) -> str:
+    """Return four significant digits, without an exponent where a person would not write one."""
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"

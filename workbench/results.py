@@ -198,8 +198,9 @@ class Comparison(Result):
 class Table(Result):
     """A titled table of measured values: ``rows`` hold one value for each of ``columns``.
 
-    ``plot`` says how to draw it, in names of columns: ``x``, ``y``, ``by`` (a line for each of its values) and ``log``
-    (the axes that are logarithmic: ``"x"``, ``"y"`` or ``"xy"``); empty for a table that is not drawn.
+    ``plot`` says how to draw it, in names of columns: ``x``, ``y``, ``by`` (a line for each of its values), ``panel``
+    (a panel for each of its values) and ``log`` (the axes that are logarithmic: ``"x"``, ``"y"`` or ``"xy"``); empty
+    for a table that is not drawn.
     """
 
     kind: ClassVar[str] = "table"

@@ -13,10 +13,9 @@ normal.
 
 **Looking more than once.** Testing after every round and stopping at the first difference would claim one in far
 more than 5 % of A/A trials. Here there are a few planned looks, after 8, 16, 32, … rounds, and look *k* may spend
-``5 % / (k (k + 1))`` of the error rate; a last look, when time is up, spends all that is left, ``5 % / k``. These add
-up to 5 %, so by Bonferroni's inequality at most 5 % of all comparisons of equal code claim a difference, and
-at least 95 % of the reported intervals hold the true ratio (alpha spending: Lan and DeMets, *Biometrika* 70 (1983),
-659-663).
+``5 % / ((k + 1) (k + 2))`` of the error rate, half of it in all; a last look, when time is up, spends what is left.
+By Bonferroni's inequality at most 5 % of all comparisons of equal code claim a difference, and at least 95 % of the
+reported intervals hold the true ratio (alpha spending: Lan and DeMets, *Biometrika* 70 (1983), 659-663).
 """
 
 from __future__ import annotations
@@ -97,12 +96,12 @@ def error_rate(rounds: int, *, last: bool) -> float:
     Examples
     --------
     >>> [round(error_rate(rounds, last=False), 5) for rounds in (8, 16, 32)]
-    [0.025, 0.00833, 0.00417]
+    [0.00833, 0.00417, 0.0025]
     >>> round(error_rate(20, last=True), 5)
-    0.01667
+    0.0375
     """
     look = 1 + max(0, (rounds - 1) // FIRST_LOOK).bit_length()
-    return ERROR_RATE / look if last else ERROR_RATE / (look * (look + 1))
+    return ERROR_RATE * (1 / 2 + 1 / (look + 1) if last else 1 / ((look + 1) * (look + 2)))
 
 
 def interval(baseline_s: Sequence[float], remedy_s: Sequence[float], *, last: bool) -> Interval:

@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, overload
 from workbench.errors import NotApplicableError, UsageError
 from workbench.folders import cache_folder
 from workbench.remedies.sequential import Func, sequential
-from workbench.remedies.store import Missing
+from workbench.remedies.store import Missing, Slow
 from workbench.remedies.tiers import MemoInfo, Tiers, call_key
 
 _Params = ParamSpec("_Params")
@@ -96,8 +96,8 @@ def memoize(
     Raises
     ------
     UsageError
-        ``func`` is no function (a bound method, a partial), a negative ``maxsize`` or ``ttl_s``; at the first call: the
-        folder can't be written.
+        ``func`` is no function (a bound method, a partial), a negative ``maxsize`` or ``ttl_s``; at a call: the folder
+        can't be written, or an argument doesn't pickle.
 
     Examples
     --------
@@ -141,8 +141,8 @@ def memo(func: Func, items: Sequence[Any], *, workers: int | None = None) -> lis
     """
     try:
         keys = [call_key((item,), {}) for item in items]
-    except Exception as error:  # whatever pickling an item raises
-        raise NotApplicableError(f"an item can't be told from the others, it doesn't pickle: {error}") from error
+    except UsageError as error:
+        raise NotApplicableError(f"equal items can't be found: {error}") from error
     distinct = dict(zip(keys, items, strict=True))
     answers = dict(zip(distinct, sequential(func, list(distinct.values())), strict=True))
     return [answers[key] for key in keys]
@@ -220,9 +220,13 @@ def _async_shell(func: Callable[..., Awaitable[Any]], tiers: Tiers) -> Callable[
                     return shared.thaw()
                 continue
             with tiers.leading(key, flight):
-                # The disk is read and written in another thread: a large answer must not stall the event loop.
+                # A small answer is read here, which is quicker than any hand-over; a large one, and all writing, must
+                # not stall the event loop.
                 try:
-                    answer = await asyncio.to_thread(tiers.load, key, args, kwargs)
+                    try:
+                        answer = tiers.load(key, args, kwargs, patient=False)
+                    except Slow:
+                        answer = await asyncio.to_thread(tiers.load, key, args, kwargs)
                 except Missing:
                     answer = await func(*args, **kwargs)
                     await asyncio.to_thread(tiers.keep, key, args, kwargs, answer)

@@ -58,7 +58,7 @@ def processes(func: Func, items: Sequence[Any], *, workers: int | None = None) -
     items
         What to call it with.
     workers
-        Processes; as many as there are cores allowed when None.
+        Processes; as many as there are cores allowed when None. One is this process, as in joblib.
 
     Raises
     ------
@@ -81,10 +81,12 @@ def processes(func: Func, items: Sequence[Any], *, workers: int | None = None) -
     except BrokenProcessPool as error:
         raise NotApplicableError(f"a worker process can't load the function or an item: {_cause(error)}") from error
     except Exception as error:
-        if culprit := _unpicklable(func, items):
+        culprit = _unpicklable(func, items) if isinstance(error, pickle.PicklingError) else ""
+        # What an answer's pickling raised looks like the task's own exception, but for where it was raised.
+        if not culprit and "in _sendback_result" in str(error.__cause__):
+            culprit = "an answer"
+        if culprit:
             raise NotApplicableError(f"{culprit} doesn't pickle, so it can't go to another process") from error
-        if isinstance(error, pickle.PicklingError):
-            raise NotApplicableError(f"an answer doesn't pickle: {_cause(error)}") from error
         raise
 
 
@@ -144,7 +146,7 @@ def _refuse_coroutines(func: Func, remedy: str) -> None:
 
 def _unpicklable(func: Func, items: Sequence[Any]) -> str:
     """Name what can't be sent to another process; nothing if all can."""
-    from joblib.externals.cloudpickle import dumps
+    from joblib.externals.loky.backend.reduction import dumps
 
     named = [(f"the function {getattr(func, '__name__', func)!s}", func)]
     named += [(f"item {index} ({type(item).__name__})", item) for index, item in enumerate(items)]

@@ -22,8 +22,16 @@ from workbench.errors import UsageError
 logger = logging.getLogger(__name__)
 
 
+#: An answer that took longer to write is too large to be read while others wait.
+SLOW_S = 0.002
+
+
 class Missing(LookupError):  # noqa: N818 - an answer, not an error
     """There is no answer on disk that may be used."""
+
+
+class Slow(Exception):  # noqa: N818
+    """There is an answer on disk, and reading it may take milliseconds."""
 
 
 class Store:
@@ -63,25 +71,25 @@ class Store:
         self._unexpired = expires_after(seconds=ttl_s) if ttl_s is not None else None
         #: What passes between this object and the functions that joblib calls back in the same thread.
         self._passing = threading.local()
-        try:
-            memory = Memory(Path(folder), verbose=0)
-            self._memorized = memory.cache(self._stand_in(func), cache_validation_callback=self._usable)
-        except OSError as error:
-            reason = error.strerror or error
-            raise UsageError(f"can't write the cache folder {folder}: {reason}; pass another folder=") from error
+        _make_writable(Path(folder))
+        memory = Memory(Path(folder), verbose=0)
+        self._memorized = memory.cache(self._stand_in(func), cache_validation_callback=self._usable)
         # joblib calls this with a page of traceback when an entry can't be read, then computes.
         self._memorized.warn = self._say_unreadable
         self._name = getattr(func, "__qualname__", repr(func))
 
-    def load(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, float]:
+    def load(self, args: tuple[Any, ...], kwargs: dict[str, Any], *, patient: bool = True) -> tuple[Any, float]:
         """Return an answer and the time (seconds since the epoch) until which it may be used.
 
         Raises
         ------
         Missing
             There is none, it is too old, or it can't be read; the log says so of the last.
+        Slow
+            There is a large one, and ``patient`` is not set.
         """
         self._passing.answer = None
+        self._passing.patient = patient
         self._passing.saved_at_s = time.time()
         answer = self._memorized(*args, **kwargs)
         return answer, self._passing.saved_at_s + self._ttl_s
@@ -118,12 +126,17 @@ class Store:
         return answer
 
     def _usable(self, metadata: dict[str, Any]) -> bool:
-        if self._unexpired is None:
-            return True
-        if "time" not in metadata:  # unreadable metadata: its age is unknown
-            return False
-        self._passing.saved_at_s = metadata["time"]
-        return bool(self._unexpired(metadata))
+        """Judge what joblib wrote beside an answer; called by joblib before it reads the answer itself."""
+        if self._unexpired is not None:
+            if "time" not in metadata:  # unreadable metadata: its age is unknown
+                return False
+            self._passing.saved_at_s = metadata["time"]
+            if not self._unexpired(metadata):
+                return False
+        # The stand-in takes no time, so what joblib took for the call's duration is that of writing the answer.
+        if not self._passing.patient and metadata.get("duration", math.inf) > SLOW_S:
+            raise Slow
+        return True
 
     def _say_unreadable(self, message: str) -> None:
         error = message.strip().splitlines()[-1].strip()
@@ -143,3 +156,13 @@ def _signature(func: Callable[..., Any]) -> inspect.Signature:
         for parameter in signature.parameters.values()
     ]
     return signature.replace(parameters=parameters)
+
+
+def _make_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"can't make the cache folder {folder}: {reason}; pass another folder=") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"can't write to the cache folder {folder}; pass another folder=")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import os
 import pickle
 import sys
@@ -19,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from workbench.errors import UsageError
 from workbench.remedies.store import Store
 
 logger = logging.getLogger(__name__)
@@ -52,7 +54,7 @@ class Frozen:
         """Return an answer that belongs to the caller alone."""
         if self.buffers is None:
             return self.value
-        return pickle.loads(self.value, buffers=[bytearray(buffer) for buffer in self.buffers])
+        return pickle.loads(self.value, buffers=map(bytearray, self.buffers))
 
 
 @dataclass(eq=False)
@@ -108,7 +110,7 @@ class Tiers:
             found = self._answers.get(key)
             if found is None:
                 return None
-            if found.expires_s <= time.time():
+            if found.expires_s < math.inf and found.expires_s <= time.time():
                 del self._answers[key]
                 return None
             self._answers.move_to_end(key)
@@ -153,15 +155,17 @@ class Tiers:
             if not flight.landed.done():  # interrupted or cancelled: that was meant for the leader alone
                 flight.landed.set_result(None)
 
-    def load(self, key: Hashable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def load(self, key: Hashable, args: tuple[Any, ...], kwargs: dict[str, Any], *, patient: bool = True) -> Any:
         """Return an answer from disk and keep it in memory.
 
         Raises
         ------
         Missing
             There is none that may be used.
+        Slow
+            There is a large one, and ``patient`` is not set.
         """
-        answer, expires_s = self.store.load(args, kwargs)
+        answer, expires_s = self.store.load(args, kwargs, patient=patient)
         self._count("stored_hits")
         self._warm_up(key, answer, expires_s)
         return answer
@@ -206,6 +210,11 @@ def freeze(answer: Any, expires_s: float) -> Frozen | None:
 def call_key(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Hashable:
     """Return what tells the arguments of one call from another's; ``1``, ``1.0`` and ``True`` differ.
 
+    Raises
+    ------
+    UsageError
+        An argument doesn't pickle.
+
     Examples
     --------
     >>> call_key((1,), {}) == call_key((1.0,), {}), call_key(([1, 2],), {}) == call_key(([1, 2],), {})
@@ -220,8 +229,12 @@ def call_key(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Hashable:
         return parts, types, len(args)
     import joblib
 
-    # By value, and type by type all the way down, as joblib tells calls apart on disk.
-    digest: str = joblib.hash((args, kwargs))
+    try:
+        # By value, and type by type all the way down, as joblib tells calls apart on disk.
+        digest: str = joblib.hash((args, kwargs))
+    except Exception as error:  # whatever an argument's __reduce__ raises
+        culprit = ", ".join(dict.fromkeys(kind.__name__ for kind in types if kind not in ATOMS_AND_FLOAT))
+        raise UsageError(f"a call can't be remembered: its argument doesn't pickle (one of {culprit})") from error
     return digest
 
 

@@ -1,0 +1,196 @@
+"""What holds for every remedy; a new one is covered by adding it to the list."""
+
+import asyncio
+import inspect
+import os
+import threading
+from importlib.metadata import entry_points
+
+import pytest
+
+from workbench import NotApplicableError, remedies
+
+
+def increment(n):
+    return n + 1
+
+
+def increment_all(array):
+    return array + 1
+
+
+async def increment_later(n):
+    await asyncio.sleep(0)
+    return n + 1
+
+
+def refuse_two(n):
+    if n == 2:
+        raise ValueError("not two")
+    return n + 1
+
+
+async def refuse_two_later(n):
+    return refuse_two(n)
+
+
+PLAIN = {
+    "sequential": remedies.sequential,
+    "threads": remedies.threads,
+    "processes": remedies.processes,
+    "memo": remedies.memo,
+    "stored": remedies.stored,
+    "compiled": remedies.compiled,
+    "vectorised": remedies.vectorised(increment_all),
+    "twin": remedies.twin(increment),
+    "twin by threads": remedies.twin(increment, by=remedies.threads),
+    "async twin": remedies.twin(increment_later, by=remedies.asynchronous),
+}
+COROUTINES = {
+    "sequential": remedies.sequential,
+    "asyncio": remedies.asynchronous,
+    "memo": remedies.memo,
+    "stored": remedies.stored,
+    "plain twin": remedies.twin(increment),
+}
+ALL = [(run, increment) for run in PLAIN.values()] + [(run, increment_later) for run in COROUTINES.values()]
+every_remedy = pytest.mark.parametrize(
+    ("run", "func"), ALL, ids=[*PLAIN, *(f"{name} of coroutines" for name in COROUTINES)]
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_pool_left():
+    yield
+    from joblib.externals.loky import get_reusable_executor
+
+    get_reusable_executor().shutdown(wait=True)
+
+
+@every_remedy
+@pytest.mark.parametrize("workers", [None, 1, 3])
+def test_answers_come_in_the_order_of_the_items(run, func, workers):
+    items = [5, 3, 3, 9, 1, 0, 7] * 3
+    answers = run(func, items, workers=workers)
+    assert isinstance(answers, list)
+    assert answers == [item + 1 for item in items]
+
+
+@every_remedy
+def test_items_are_left_as_they_are(run, func):
+    items = [3, 1, 2]
+    run(func, items)
+    assert items == [3, 1, 2]
+
+
+@every_remedy
+def test_it_works_where_an_event_loop_runs_as_in_a_notebook(run, func):
+    async def cell():
+        return run(func, [1, 2, 3], workers=2)
+
+    assert asyncio.run(cell()) == [2, 3, 4]
+
+
+@every_remedy
+def test_no_thread_is_left_behind(run, func):
+    run(func, [1, 2, 3], workers=2)
+    left = [thread.name for thread in threading.enumerate() if thread.name.startswith("workbench")]
+    assert left == []
+
+
+@pytest.mark.parametrize("name", ["sequential", "threads", "processes", "memo", "stored", "compiled"])
+def test_the_tasks_own_exception_comes_through(name):
+    with pytest.raises(ValueError, match=r"^not two$"):
+        PLAIN[name](refuse_two, [1, 2, 3], workers=2)
+
+
+@pytest.mark.parametrize("name", ["sequential", "asyncio", "memo", "stored"])
+def test_a_coroutines_own_exception_comes_through(name):
+    with pytest.raises(ValueError, match=r"^not two$"):
+        COROUTINES[name](refuse_two_later, [1, 2, 3], workers=2)
+
+
+def test_every_installed_remedy_is_in_the_list():
+    listed = {run for run in (*PLAIN.values(), *COROUTINES.values()) if inspect.isfunction(run)}
+    assert {point.load() for point in entry_points(group="workbench.remedies")} <= listed
+
+
+@pytest.mark.parametrize(
+    ("run", "func", "items", "message"),
+    [
+        (remedies.asynchronous, increment, [1], "not a coroutine function: asyncio needs an async twin"),
+        (remedies.threads, increment_later, [1], "threads need a plain one"),
+        (remedies.processes, increment_later, [1], "processes need a plain one"),
+        (remedies.compiled, increment_later, [1], "plain Python functions only, not coroutines"),
+        (remedies.compiled, abs, [1], "plain Python functions only, not a builtin_function_or_method"),
+        (remedies.compiled, lambda n: {}.get(os.getenv("HOME")), [1], "numba can't compile it: "),
+        (remedies.processes, increment, [1, threading.Lock()], r"item 1 \(lock\) doesn't pickle"),
+        (remedies.processes, lambda n: threading.Lock(), [1], "an answer doesn't pickle, so"),
+        (remedies.memo, increment, [threading.Lock()], "equal items can't be found: "),
+        (remedies.stored, [1].append, [1], "memoize takes a function"),
+    ],
+)
+def test_a_task_that_can_not_be_done_this_way_is_refused_in_one_line(run, func, items, message):
+    with pytest.raises(NotApplicableError, match=message) as caught:
+        run(func, items, workers=2)
+    assert "\n" not in str(caught.value)
+
+
+def test_processes_name_the_function_that_can_not_be_sent():
+    lock = threading.Lock()
+
+    def guarded(n):
+        with lock:
+            return n
+
+    with pytest.raises(NotApplicableError, match="the function guarded doesn't pickle"):
+        remedies.processes(guarded, [1], workers=2)
+
+
+def test_processes_refuse_a_function_that_no_child_can_import(tmp_path, monkeypatch):
+    (tmp_path / "only_here.py").write_text("def double(n):\n    return 2 * n\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    from only_here import double
+
+    (tmp_path / "only_here.py").unlink()
+    with pytest.raises(NotApplicableError, match="a worker process can't load the function or an item"):
+        remedies.processes(double, [1], workers=2)
+
+
+def test_processes_say_that_a_worker_died():
+    with pytest.raises(RuntimeError, match=r"^a worker process ended abruptly"):
+        remedies.processes(lambda n: os._exit(3), [1], workers=2)
+
+
+def test_threads_and_coroutines_overlap_up_to_workers():
+    inside, most = 0, []
+
+    async def busy(n):
+        nonlocal inside
+        inside += 1
+        most.append(inside)
+        await asyncio.sleep(0.001)
+        inside -= 1
+
+    remedies.asynchronous(busy, list(range(20)), workers=7)
+    assert max(most) == 7
+    meeting = threading.Barrier(3, timeout=30)
+    assert remedies.threads(lambda n: meeting.wait() >= 0, [1, 2, 3], workers=3) == [True] * 3
+
+
+def test_memo_computes_each_distinct_item_once():
+    seen = []
+    assert remedies.memo(lambda n: seen.append(n) or n, [1, 1.0, 1, True, 1.0]) == [1, 1.0, 1, True, 1.0]
+    assert seen == [1, 1.0, True]
+    assert [type(n) for n in seen] == [int, float, bool]
+
+
+def test_stored_computes_nothing_in_the_second_run():
+    seen = []
+
+    def square(n):
+        seen.append(n)
+        return n * n
+
+    assert remedies.stored(square, [2, 3]) == remedies.stored(square, [2, 3]) == [4, 9]
+    assert seen == [2, 3]

@@ -92,7 +92,7 @@ def compare(
     ...     return sum([i for i in range(n)])
     >>> def sum_formula(n):
     ...     return n * (n - 1) // 2
-    >>> found = compare(sum_loop, [1_000, 2_000], {"formula": twin(sum_formula)}, budget_s=1, progress=False)
+    >>> found = compare(sum_loop, [1_000, 2_000], {"formula": twin(sum_formula)}, progress=False)
     >>> [(row.remedy, row.verdict) for row in found.rows]
     [('sequential', 'baseline'), ('formula', 'faster')]
     """
@@ -210,7 +210,8 @@ def _checked_items(items: Iterable[Any], *, workers: int | None, budget_s: float
 
 def _name(func: Callable[..., Any]) -> str:
     name = getattr(func, "__qualname__", type(func).__qualname__)
-    return f"{getattr(func, '__module__', None) or '?'}:{name}"
+    module = getattr(func, "__module__", None) or "?"
+    return name if module == "__main__" else f"{module}:{name}"
 
 
 def _progress_bar(budget_s: float, *, shown: bool) -> tqdm[Any]:

@@ -121,6 +121,18 @@ def send_requests(urls: Iterable[object] | str | os.PathLike[str]) -> Fetched:
     urls
         URLs, or the path of a file with one URL a line.
 
+    Returns
+    -------
+    Fetched
+        A `FetchRow` for each URL, in the order of the URLs.
+
+    Raises
+    ------
+    UsageError
+        A file that can't be read.
+    FetchInterrupted
+        On Ctrl-C or the notebook's stop button; its ``result`` has the rows so far.
+
     Examples
     --------
     >>> from workbench import Site, send_requests

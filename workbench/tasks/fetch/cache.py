@@ -61,6 +61,8 @@ class RowCache:
         # A digest, because joblib writes arguments as plain text and headers may be secret.
         self._sent = _digest(repr(sorted(headers.items()))) if headers else ""
         self._remember = _remember_in(_memory(where), ttl_s)
+        # joblib notes the function's code with the first look-up, and takes what it finds before for another's.
+        self._remember.check_call_in_cache("", "")
 
     def get(self, url: str) -> FetchRow | None:
         """Return the stored row of a URL; None when there is none, it is too old, or it is damaged."""

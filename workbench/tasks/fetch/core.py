@@ -10,7 +10,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urljoin
 
 from workbench.errors import FetchError, UsageError
@@ -121,6 +121,7 @@ def conversation(url: str, policy: Policy) -> Conversation:
             if reply.location:
                 target, hops = _redirected(target, reply.location, hops), hops + 1
             elif (pause_s := _pause_s(reply, attempts, left_s, policy)) is None:
+                reply = _final(reply, left_s)
                 break
             else:
                 yield Wait(pause_s)
@@ -163,3 +164,10 @@ def _pause_s(reply: Reply, attempts: int, left_s: float, policy: Policy) -> floa
         return None
     pause_s = max(policy.backoff_s(attempts), reply.retry_after_s or 0.0)
     return pause_s if pause_s < left_s else None
+
+
+def _final(reply: Reply, left_s: float) -> Reply:
+    """Return the reply that the row is made from; it says why no attempt followed where that is not plain."""
+    if not reply.transient or reply.retry_after_s is None or reply.retry_after_s < left_s:
+        return reply
+    return replace(reply, error=f"{reply.error}; its Retry-After of {reply.retry_after_s:g} s is beyond the deadline")

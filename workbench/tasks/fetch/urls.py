@@ -15,6 +15,8 @@ from workbench.errors import FetchError, UsageError
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _RESERVED = "%/:@!$&'()*+,;=~"
 _PLAIN = re.compile(r"[/?:@!$&'()*+,;=~\w.-]*", re.ASCII)
+#: A host that ends in a number is an IPv4 address; resolvers take 127.1 or 0x7f000001 too, which hide where they lead.
+_NUMERIC = re.compile(r"(^|\.)(\d+|0x[0-9a-f]*)\.?$")
 _HEXADECIMAL = re.compile(r"%[0-9a-fA-F]{2}")
 
 
@@ -113,18 +115,14 @@ def _authority(scheme: str, netloc: str) -> str:
 
 
 def _host(name: str) -> str:
-    if re.fullmatch(r"\d+|0x[0-9a-f]*", name.rstrip(".").rpartition(".")[2]):
-        # What ends in a number is an IPv4 address; resolvers also take 127.1 or 0x7f000001, which hides where it leads.
-        try:
-            return str(IPv4Address(name))
-        except ValueError:
-            raise FetchError(f"not a URL: {name!r} is no host name and no IPv4 address") from None
     try:
         host = name.encode("idna").decode()
-    except UnicodeError:
+        if _NUMERIC.search(host):
+            host = str(IPv4Address(host))
+    except ValueError:
         host = ""
     if not re.fullmatch(r"[a-z0-9._-]+", host):
-        raise FetchError(f"not a URL: {name!r:.80} is no host name")
+        raise FetchError(f"not a URL: {name!r:.80} is no host name and no IPv4 address")
     return host
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 #: A loop that was told to stop is given so long; only the look-up of a name can keep it longer, and then harms no one.
 _STOP_S = 2.0
+_HAND_OVER_S = 0.05
 
 
 def by_asyncio(urls: Sequence[str], policy: Policy, concurrency: int) -> Generator[FetchRow]:
@@ -34,16 +35,16 @@ def by_asyncio(urls: Sequence[str], policy: Policy, concurrency: int) -> Generat
         except BaseException as error:
             done.put(error)
 
+    thread = threading.Thread(target=run, name="workbench-fetch", daemon=True)
+
     def stop() -> None:
         with suppress(RuntimeError):  # the loop has just closed by itself
             loop.call_soon_threadsafe(work.cancel)
-
-    thread = threading.Thread(target=run, name="workbench-fetch", daemon=True)
-    thread.start()
-    try:
-        yield from collect(len(urls), done, stop)
-    finally:
         thread.join(_STOP_S)
+
+    thread.start()
+    yield from collect(len(urls), done, stop)
+    thread.join(_STOP_S)
 
 
 async def _finished(work: asyncio.Task[None]) -> None:
@@ -53,26 +54,43 @@ async def _finished(work: asyncio.Task[None]) -> None:
 
 async def _work_all(urls: Sequence[str], policy: Policy, concurrency: int, done: Done) -> None:
     """Start so many workers over one iterator: a task for each URL would cost more time and memory."""
+    todo = iter(urls)
+    ready: list[FetchRow] = []
+
+    async def worker(session: aiohttp.ClientSession) -> None:
+        for url in todo:
+            ready.append(await _fetch(url, policy, session))
+
+    def hand_over() -> None:
+        done.put(ready.copy())
+        ready.clear()
+
+    async def hand_over_now_and_then() -> None:
+        # For each row by itself, the thread that takes it would wake up and stop this one, for the GIL.
+        while True:
+            await asyncio.sleep(_HAND_OVER_S)
+            hand_over()
+
+    handing = asyncio.create_task(hand_over_now_and_then())
+    try:
+        async with _session() as session, asyncio.TaskGroup() as workers:
+            for _ in range(concurrency):
+                workers.create_task(worker(session))
+    finally:
+        handing.cancel()
+        hand_over()
+
+
+def _session() -> aiohttp.ClientSession:
     import aiohttp
 
-    todo = iter(urls)
-
-    async def worker() -> None:
-        for url in todo:
-            done.put(await _fetch(url, policy, session))
-
-    async with (
-        aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),  # the workers are the limit
-            timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-        ) as session,
-        asyncio.TaskGroup() as workers,
-    ):
-        for _ in range(concurrency):
-            workers.create_task(worker())
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0),  # the workers are the limit
+        timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        trust_env=False,
+    )
 
 
 async def _fetch(url: str, policy: Policy, session: aiohttp.ClientSession) -> FetchRow:

@@ -37,7 +37,7 @@ def by_threads(urls: Sequence[str], policy: Policy, concurrency: int) -> Generat
         try:
             with _session() as session:
                 for url in todo:
-                    done.put(_fetch(url, policy, exchange_with(session), stop.wait))
+                    done.put([_fetch(url, policy, exchange_with(session), stop.wait)])
                     if stop.is_set():
                         return
         except BaseException as error:

@@ -15,6 +15,7 @@ from http import HTTPStatus
 from workbench.errors import UsageError
 from workbench.tasks.site.behaviour import Behaviour, body, chance, read_query
 
+_GET = b"GET "
 STATS_PATH = "/-/stats"
 _BOMB_BYTES = 64 * 2**20
 _PIECE = 65536
@@ -88,7 +89,10 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Answer the next request when the whole head of it is there."""
         self._waiting += data
-        self._next_request()
+        if self._waiting.startswith(_GET[: len(self._waiting)]):
+            self._next_request()
+        else:  # another method, or no HTTP at all, such as TLS
+            self._done(_answer(Behaviour(status=400), b"this site answers GET only"), close=True)
 
     def _next_request(self) -> None:
         while not self._busy and not self.transport.is_closing():

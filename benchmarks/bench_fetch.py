@@ -1,0 +1,166 @@
+"""How fast the fetchers and the site are; prints ratios and records three tables in data/results.
+
+Run it with ``python benchmarks/bench_fetch.py``; it takes about two minutes and wants a quiet machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+from urllib.parse import urlsplit
+
+import aiohttp
+import pandas as pd
+from tqdm.auto import tqdm
+
+from workbench import Site, Table, fetch_all, records
+from workbench.tasks.fetch.fetching import ENGINES
+
+ROUNDS = 5
+URLS = 1000
+SEQUENTIAL_URLS = 100
+LATENCIES_MS = (0, 10, 50)
+CONCURRENCIES = (32, 64, 128, 256, 512)
+OPEN_CONNECTIONS = 2000
+
+
+def wall_s(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+async def tuned_aiohttp(urls: list[str], concurrency: int) -> dict[str, bytes]:
+    """Fetch as fast as aiohttp can: no retries, no deadline, no checks, workers over one iterator."""
+    bodies = {}
+    todo = iter(urls)
+
+    async def worker() -> None:
+        for url in todo:
+            async with session.get(url) as response:
+                bodies[url] = await response.read()
+
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None)) as session:
+        await asyncio.gather(*(worker() for _ in range(concurrency)))
+    return bodies
+
+
+def compare_engines(site: Site) -> pd.DataFrame:
+    """Time each engine on the same URLs, in turn; sequential is measured on fewer URLs and scaled."""
+    urls = site.urls(URLS, latency_ms=50)
+    concurrency = ENGINES["aiohttp"][1]
+    scale = URLS / SEQUENTIAL_URLS
+    times: dict[str, list[float]] = {name: [] for name in ("tuned aiohttp loop", *ENGINES)}
+    fetch_all(urls)  # warm-up: imports, and the site's own
+    for _ in tqdm(range(ROUNDS), "engines", leave=False):
+        times["tuned aiohttp loop"].append(wall_s(lambda: asyncio.run(tuned_aiohttp(urls, concurrency))))
+        times["aiohttp"].append(wall_s(lambda: fetch_all(urls)))
+        times["threads"].append(wall_s(lambda: fetch_all(urls, engine="threads")))
+        sequential_s = wall_s(lambda: fetch_all(urls[:SEQUENTIAL_URLS], engine="sequential"))
+        times["sequential"].append(scale * sequential_s)
+    return pd.DataFrame(
+        {
+            "engine": name,
+            "urls_measured": SEQUENTIAL_URLS if name == "sequential" else URLS,
+            "wall_s_1000_urls": statistics.median(own),
+            "times_sequential": median_ratio(times["sequential"], own),
+            "times_tuned_loop": median_ratio(own, times["tuned aiohttp loop"]),
+        }
+        for name, own in times.items()
+    )
+
+
+def median_ratio(above: list[float], below: list[float]) -> float:
+    return statistics.median(a / b for a, b in zip(above, below, strict=True))
+
+
+def compare_concurrencies(site: Site) -> pd.DataFrame:
+    """Time the aiohttp and threads engines with several concurrencies, as a share of the best at each latency."""
+    rows = []
+    for latency_ms in tqdm(LATENCIES_MS, "concurrencies", leave=False):
+        urls = site.urls(URLS, latency_ms=latency_ms)
+        cases = [(engine, number) for engine in ("aiohttp", "threads") for number in CONCURRENCIES]
+        times: dict[tuple[str, int], list[float]] = {case: [] for case in cases}
+        for _ in range(3):
+            for engine, number in cases:
+                fetch = partial(fetch_all, urls, engine=engine, concurrency=number)
+                times[engine, number].append(wall_s(fetch))
+        for engine, number in cases:
+            rows.append((latency_ms, engine, number, statistics.median(times[engine, number])))
+    table = pd.DataFrame(rows, columns=["latency_ms", "engine", "concurrency", "wall_s_1000_urls"])
+    best_s = table.groupby(["latency_ms", "engine"])["wall_s_1000_urls"].transform("min")
+    return table.assign(share_of_best=best_s / table["wall_s_1000_urls"])
+
+
+class Hammer(asyncio.Protocol):
+    """Sends the next request as soon as the answer to the last one is there."""
+
+    def __init__(self, request: bytes, answer_bytes: int, counts: list[int]) -> None:
+        self.request, self.answer_bytes, self.counts = request, answer_bytes, counts
+        self.received = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.received += len(data)
+        if self.received >= self.answer_bytes:
+            self.received = 0
+            self.counts[0] += 1
+            self.transport.write(self.request)
+
+
+async def hammer(url: str, connections: int, seconds: float) -> float:
+    """Return the requests/s that the site answers over so many connections."""
+    parts = urlsplit(url)
+    request = f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    writer.write(request)
+    head = await reader.readuntil(b"\r\n\r\n")
+    answer_bytes = len(head) + len(await reader.readexactly(1000))
+    writer.close()
+    loop, counts = asyncio.get_running_loop(), [0]
+    made = [
+        await loop.create_connection(lambda: Hammer(request, answer_bytes, counts), parts.hostname, parts.port)
+        for _ in range(connections)
+    ]
+    started = time.perf_counter()
+    for transport, _ in made:
+        transport.write(request)
+    await asyncio.sleep(seconds)
+    rate = counts[0] / (time.perf_counter() - started)
+    for transport, _ in made:
+        transport.abort()
+    return rate
+
+
+def measure_site(site: Site) -> pd.DataFrame:
+    """Measure the site's throughput; the client shares the machine with it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    rates = [asyncio.run(hammer(site.url(), OPEN_CONNECTIONS, 2.0)) for _ in tqdm(range(3), "site", leave=False)]
+    return pd.DataFrame(
+        {"open_connections": OPEN_CONNECTIONS, "round": number, "requests_per_s": round(rate)}
+        for number, rate in enumerate(rates, 1)
+    )
+
+
+def main() -> None:
+    with Site() as site:
+        for name, title, measure in (
+            ("fetch_engines", f"{URLS:,} URLs at 50 ms, median of {ROUNDS} rounds in turn", compare_engines),
+            ("fetch_concurrency", f"{URLS:,} URLs with several concurrencies", compare_concurrencies),
+            ("fetch_site", "throughput of the local site", measure_site),
+        ):
+            table = measure(site)
+            print(f"{title}\n{table.to_string(index=False, float_format='{:.3g}'.format)}\n")
+            records.save(Table.from_frame(title, table), name, replace=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -183,6 +183,20 @@ def test_a_task_that_fails_is_one_line(clock):
         compare(lambda item: 1 / item, [0], {"half": clock.remedy(0.5)}, clock=clock, progress=False)
 
 
+def test_a_task_that_fails_later_keeps_what_was_measured(clock):
+    runs = iter(range(100))
+
+    def tiring(item):
+        clock.now_s += 1
+        if next(runs) == 6:
+            raise OSError("too many open files")
+        return item
+
+    found = compare(tiring, [1], {"half": clock.remedy(0.5)}, clock=clock, progress=False)
+    assert (found.rows[0].verdict, found.rows[0].note) == ("failed", "OSError: too many open files")
+    assert (found.rounds, row(found, "half").verdict) == (5, "faster")
+
+
 def test_an_interrupt_keeps_what_was_measured(run, clock):
     runs = iter(range(100))
 
@@ -235,6 +249,12 @@ def test_the_collector_is_left_as_it_was(run, clock):
     run({"half": clock.remedy(0.5)})
     assert gc.isenabled()
     assert gc.get_freeze_count() == 0
+    gc.freeze()
+    try:
+        run({"half": clock.remedy(0.5)})
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import os
+import signal
 import threading
 from importlib.metadata import entry_points
 
@@ -160,6 +161,32 @@ def test_processes_refuse_a_function_that_no_child_can_import(tmp_path, monkeypa
 def test_processes_say_that_a_worker_died():
     with pytest.raises(RuntimeError, match=r"^a worker process ended abruptly"):
         remedies.processes(lambda n: os._exit(3), [1], workers=2)
+
+
+def test_an_interrupt_in_a_notebook_cancels_the_coroutines():
+    ended = []
+
+    async def endless(n):
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            ended.append(n)
+
+    async def cell():
+        interrupt = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+        interrupt.start()
+        try:
+            remedies.asynchronous(endless, [1, 2], workers=2)
+        except KeyboardInterrupt:
+            return "interrupted"
+
+    # A kernel's loop leaves SIGINT to Python; asyncio.run would take it for itself.
+    loop = asyncio.new_event_loop()
+    try:
+        assert loop.run_until_complete(cell()) == "interrupted"
+    finally:
+        loop.close()
+    assert sorted(ended) == [1, 2]
 
 
 def test_threads_and_coroutines_overlap_up_to_workers():

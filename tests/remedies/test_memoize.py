@@ -141,6 +141,12 @@ def test_positional_only_parameters_work(tmp_path):
     assert [double(4), double(4), double(5)] == [8, 8, 10]
 
 
+def test_builtins_work_even_without_a_signature(tmp_path):
+    largest = memoize(max, folder=tmp_path)
+    assert [largest(1, 2), largest(1, 2), largest(3, 2)] == [2, 2, 3]
+    assert largest.info().misses == 2
+
+
 def test_answers_expire(counted, clock):
     square = counted(ttl_s=60)
     square(3)

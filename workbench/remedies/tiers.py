@@ -54,6 +54,8 @@ class Frozen:
         """Return an answer that belongs to the caller alone."""
         if self.buffers is None:
             return self.value
+        if not self.buffers:  # the usual case, and half a microsecond quicker
+            return pickle.loads(self.value)
         return pickle.loads(self.value, buffers=map(bytearray, self.buffers))
 
 

@@ -1,6 +1,9 @@
 """Say what bounds a piece of Python code, and which fix pays."""
 
+from typing import Any
+
 from workbench import records
+from workbench.diagnose import Diagnosing, diagnose
 from workbench.errors import (
     MissingExtraError,
     RecordError,
@@ -13,6 +16,7 @@ from workbench.results import Comparison, Diagnosis, Table
 
 __all__ = [
     "Comparison",
+    "Diagnosing",
     "Diagnosis",
     "MissingExtraError",
     "RecordError",
@@ -21,5 +25,13 @@ __all__ = [
     "TaskError",
     "UsageError",
     "WorkbenchError",
+    "diagnose",
     "records",
 ]
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Register the magics: ``%load_ext workbench``."""
+    from workbench.magics import WorkbenchMagics
+
+    shell.register_magics(WorkbenchMagics)

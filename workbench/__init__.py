@@ -1,7 +1,10 @@
 """Say what bounds a piece of Python code, and which fix pays."""
 
+from typing import Any
+
 from workbench import records
 from workbench.compare import compare
+from workbench.diagnose import Diagnosing, diagnose
 from workbench.errors import (
     FetchError,
     MissingExtraError,
@@ -22,6 +25,7 @@ from workbench.tasks.site import Site, SiteStats
 
 __all__ = [
     "Comparison",
+    "Diagnosing",
     "Diagnosis",
     "FetchError",
     "FetchInterrupted",
@@ -38,6 +42,7 @@ __all__ = [
     "UsageError",
     "WorkbenchError",
     "compare",
+    "diagnose",
     "fetch_all",
     "is_fib",
     "is_fib_float",
@@ -48,3 +53,10 @@ __all__ = [
     "records",
     "send_requests",
 ]
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Register the magics: ``%load_ext workbench``."""
+    from workbench.magics import WorkbenchMagics
+
+    shell.register_magics(WorkbenchMagics)

@@ -114,13 +114,37 @@ class Child:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stack:
+    """A Python stack and the seconds that went to it: ``frames`` are ``function (file:line)``, the outermost first."""
+
+    thread: str
+    part: str
+    seconds: float
+    frames: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stall:
+    """A line that kept an event loop from running for ``seconds`` (the longest) and how often it did."""
+
+    file: str
+    line: int
+    function: str
+    seconds: float
+    times: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Diagnosis(Result):
-    """Where one run's wall time went, the verdict, and the evidence for it.
+    """Where a task's wall time went, the verdict, and the evidence for it.
 
     ``verdict`` is ``CPU-bound``, ``IO-bound``, ``contended``, ``idle``, ``mixed`` or ``unclear``; ``bound_by`` is the
     largest part, or ``mixed`` or ``unclear``; ``parts`` are seconds that add up to ``wall_s``; ``counters`` are what
     the kernel counted (``user_s``, ``system_s``, ``children_s``, ``runqueue_s``, ``waiting_s`` …); ``overhead`` is the
-    share of the wall time that diagnosing itself cost, or None where that could not be measured.
+    share of the wall time that diagnosing itself cost, or None where that could not be measured. ``runs`` is how often
+    a short task was repeated, all times being those of all runs; ``failure`` says how the task failed, if it did.
+
+    ``answer`` is what the task returned. It stays in this process: JSON and comparisons leave it out.
     """
 
     kind: ClassVar[str] = "diagnosis"
@@ -138,7 +162,12 @@ class Diagnosis(Result):
     lines: tuple[Line, ...] = ()
     threads: tuple[ThreadShare, ...] = ()
     children: tuple[Child, ...] = ()
+    stalls: tuple[Stall, ...] = ()
+    stacks: tuple[Stack, ...] = ()
+    runs: int = 1
+    failure: str | None = None
     provenance: Provenance = field(default_factory=dict)
+    answer: Any = field(default=None, compare=False, repr=False, metadata={"json": False})
 
     def table(self) -> pd.DataFrame:
         """Return the parts of the wall time: columns ``part``, ``seconds``, ``share``."""
@@ -147,6 +176,30 @@ class Diagnosis(Result):
         seconds = [self.parts.get(part, 0.0) for part in PARTS]
         share = [value / self.wall_s if self.wall_s else 0.0 for value in seconds]
         return pd.DataFrame({"part": PARTS, "seconds": seconds, "share": share})
+
+    def summary(self) -> str:
+        """Return the diagnosis as a few lines of text: verdict, reasons, the longest waits and lines."""
+        head = f"{self.target}: {self.verdict}" + (
+            f", bound by {self.bound_by}" if self.bound_by != self.verdict else ""
+        )
+        times = f"{self.wall_s:.3g} s wall, {self.cpu_s:.3g} s CPU" + (f", {self.runs} runs" if self.runs > 1 else "")
+        waits = [
+            f"  {wait.seconds:8.3f} s  {wait.kind} {wait.target}  {wait.file}:{wait.line} {wait.function}"
+            for wait in self.waits[:5]
+        ]
+        lines = [
+            f"  {line.python_s:8.3f} {line.native_s:8.3f} {line.wait_s:8.3f}  {line.file}:{line.line} {line.function}"
+            for line in self.lines[:5]
+        ]
+        return "\n".join(
+            [
+                head,
+                times,
+                *(f"- {reason}" for reason in self.reasons),
+                *(["waited for:", *waits] if waits else []),
+                *(["  python   native  waiting  (s)", *lines] if lines else []),
+            ]
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,7 +290,7 @@ class Table(Result):
 def _plain(value: Any) -> Any:
     """Turn dataclasses, tuples and NumPy scalars into what JSON holds; NaN becomes None."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+        return {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value) if _in_json(item)}
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -254,7 +307,7 @@ def _revive(annotation: Any, value: Any, where: str) -> Any:
         if not isinstance(value, Mapping):
             raise RecordError(f"{where}: expected an object, found {type(value).__name__}")
         hints = typing.get_type_hints(annotation)
-        known = {item.name: item for item in dataclasses.fields(annotation)}
+        known = {item.name: item for item in dataclasses.fields(annotation) if _in_json(item)}
         missing = [name for name, item in known.items() if name not in value and _required(item)]
         if unknown := sorted(set(value) - set(known)):
             raise RecordError(f"{where}: unknown field {unknown[0]!r}; it may come from a newer workbench")
@@ -281,3 +334,7 @@ def _revive(annotation: Any, value: Any, where: str) -> Any:
 
 def _required(item: dataclasses.Field[Any]) -> bool:
     return item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+
+
+def _in_json(item: dataclasses.Field[Any]) -> bool:
+    return bool(item.metadata.get("json", True))

@@ -1,0 +1,294 @@
+"""From looks at threads to conserved time: where every second of every thread went.
+
+Counters say exactly how long a thread was on a core, was ready for one, and neither. Looks at random moments say what
+it executed or waited for. So the counters give the amounts, and the looks split them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from workbench.diagnose.naming import IDLE, JOIN, Namer, Settled
+from workbench.diagnose.recorder import Recording, Seen
+
+RUNNING = -1
+#: The counters of a thread that is ready may lag behind by about this much.
+_LAG_S = 0.012
+#: Sleeps no longer than this, while others work for the sleeper, are a way of waiting for them.
+_POLLING_S = 0.06
+
+
+class Where(NamedTuple):
+    """What a piece of time went to: a part, what was waited for, the Python stack (−1: none) and the thread."""
+
+    part: str
+    target: str
+    stack: int
+    thread: tuple[int, int]
+
+
+Seconds = defaultdict[Where, float]
+
+
+@dataclass(slots=True)
+class Look:
+    """What a thread was seen doing, for as long as it did not run in between (``seconds``)."""
+
+    wait: int
+    stack: int
+    moved: bool | None
+    seconds: float = 0.0
+
+
+@dataclass
+class Track:
+    """One thread over time: a look and a slice ``(on_cpu_s, runqueue_s, waiting_s)`` a tick, from ``first`` on."""
+
+    pid: int
+    tid: int
+    first: int
+    on_cpu_ns: int
+    runqueue_ns: int
+    looks: list[Look] = field(default_factory=list)
+    slices: list[tuple[float, float, float]] = field(default_factory=list)
+    open: list[float] = field(default_factory=list)
+    seen_running: Counter[tuple[int, bool | None]] = field(default_factory=Counter)
+    seen_waiting: Counter[tuple[int, int]] = field(default_factory=Counter)
+
+    def add(self, seen: Seen, seconds: float) -> None:
+        """Add a look, ``seconds`` after the one before; the time is split when the counters are up to date."""
+        self.looks.append(Look(seen.wait, seen.stack, seen.moved))
+        self.open.append(seconds)
+        if not seconds:
+            pass  # it was before the start
+        elif seen.wait == RUNNING:
+            self.seen_running[seen.stack, seen.moved] += 1
+        else:
+            self.seen_waiting[seen.wait, seen.stack] += 1
+        if seen.wait != RUNNING:  # a thread that is not ready has its counters up to date
+            self.close(seen.on_cpu_ns, seen.runqueue_ns)
+
+    def go_on(self, seconds: float) -> None:
+        """Add a look that showed what the one before did: the thread did not run."""
+        self.looks.append(self.looks[-1])
+        self.slices.append((0.0, 0.0, seconds))
+        self.looks[-1].seconds += seconds
+
+    def close(self, on_cpu_ns: int, runqueue_ns: int) -> None:
+        """Split the time since the counters were last up to date."""
+        total = sum(self.open)
+        on_cpu, runqueue = (on_cpu_ns - self.on_cpu_ns) / 1e9, (runqueue_ns - self.runqueue_ns) / 1e9
+        ready = on_cpu + runqueue
+        lags = self.looks[-1].wait == RUNNING and total - ready < _LAG_S
+        scale = 1 / (ready if lags and ready else max(total, ready)) if total else 0.0
+        on_cpu, runqueue = on_cpu * scale, runqueue * scale
+        self.slices += [(part * on_cpu, part * runqueue, part * max(0.0, 1 - on_cpu - runqueue)) for part in self.open]
+        if self.open:
+            self.looks[-1].seconds += self.slices[-1][2]
+        self.open.clear()
+        self.on_cpu_ns, self.runqueue_ns = on_cpu_ns, runqueue_ns
+
+    @property
+    def last(self) -> int:
+        """The index of the last tick at which the thread was there."""
+        return self.first + len(self.looks) - 1
+
+    def totals(self) -> tuple[float, float, float]:
+        """Return the seconds on a core, ready for one, and waiting."""
+        on_cpu, runqueue, waiting = (math.fsum(column) for column in zip(*self.slices, strict=True))
+        return on_cpu, runqueue, waiting
+
+
+def make_tracks(recording: Recording) -> dict[tuple[int, int], Track]:
+    """Return every thread's track over the time between the recording's start and end."""
+    tracks: dict[tuple[int, int], Track] = {}
+    alive: set[tuple[int, int]] = set()
+    before = recording.start_ns
+    latest: dict[tuple[int, int], Seen] = {}
+    for index, tick in enumerate(recording.ticks):
+        now = min(max(tick.ns, recording.start_ns), recording.end_ns)
+        seconds, before = (now - before) / 1e9, now
+        changed = {(seen.pid, seen.tid): seen for seen in tick.seen}
+        for key in alive - changed.keys() - set(tick.gone):
+            tracks[key].go_on(seconds)
+        for key, seen in changed.items():
+            if key not in tracks:
+                # The counters of a thread born under our eyes began at zero.
+                start = (seen.on_cpu_ns, seen.runqueue_ns) if index == 0 else (0, 0)
+                tracks[key] = Track(*key, index, *start)
+                alive.add(key)
+            tracks[key].add(seen, seconds)
+            latest[key] = seen
+        alive -= set(tick.gone)
+    for key, track in tracks.items():
+        track.close(latest[key].on_cpu_ns, latest[key].runqueue_ns)
+    return tracks
+
+
+class Accounts:
+    """Splits the wall time of threads, and of the task as a whole, into what it went to."""
+
+    def __init__(self, recording: Recording, namer: Namer) -> None:
+        self._recording, self._namer = recording, namer
+        self.tracks = make_tracks(recording)
+        self.main = self.tracks.get((recording.pid, recording.tid))
+        self._odds = {key: Odds.of(track) for key, track in self.tracks.items()}
+        self._families: dict[tuple[int, int], list[Track]] = {}
+
+    def of(self, track: Track) -> Seconds:
+        """Return the seconds of one thread by where they went; they add up to the time the thread was there."""
+        seconds: Seconds = defaultdict(float)
+        unseen_waiting = unseen_on_cpu = 0.0
+        previous = track.looks[0]
+        for offset, (look, (on_cpu, runqueue, waiting)) in enumerate(zip(track.looks, track.slices, strict=True)):
+            running = look if look.wait == RUNNING else previous if previous.wait == RUNNING else None
+            if running is not None:
+                self._add_on_cpu(seconds, track, running.stack, running.moved, on_cpu)
+            else:
+                unseen_on_cpu += on_cpu
+            seconds[Where("runqueue", "", look.stack, (track.pid, track.tid))] += runqueue
+            if look.wait != RUNNING:
+                for where, share in self._settle(track, look, track.first + offset):
+                    seconds[where] += share * waiting
+            else:
+                unseen_waiting += waiting
+            previous = look
+        self._spread_unseen(seconds, track, unseen_on_cpu, unseen_waiting)
+        return seconds
+
+    def _add_on_cpu(self, seconds: Seconds, track: Track, stack: int, moved: bool | None, amount: float) -> None:
+        thread = (track.pid, track.tid)
+        native = self._odds[thread].native[moved]
+        seconds[Where("native", "", stack, thread)] += native * amount
+        seconds[Where("python", "", stack, thread)] += (1 - native) * amount
+
+    def _spread_unseen(self, seconds: Seconds, track: Track, on_cpu: float, waiting: float) -> None:
+        """Share out time that fell between two looks as the looks of that thread show it on the whole."""
+        total = track.seen_running.total()
+        for (stack, moved), count in track.seen_running.items():
+            self._add_on_cpu(seconds, track, stack, moved, on_cpu * count / total)
+        if not total and on_cpu:
+            python = "python" if self._readable(track) and track.looks[-1].stack >= 0 else "native"
+            seconds[Where(python, "", track.looks[-1].stack, (track.pid, track.tid))] += on_cpu
+        total = track.seen_waiting.total()
+        for (wait, stack), count in track.seen_waiting.items():
+            for where, share in self._settle(track, Look(wait, stack, False), track.last):
+                seconds[where] += share * waiting * count / total
+        if not total and waiting:
+            seconds[Where("other", "waits too short to be seen", -1, (track.pid, track.tid))] += waiting
+
+    def _readable(self, track: Track) -> bool:
+        return self._recording.processes[track.pid].python
+
+    def _settle(self, track: Track, look: Look, tick: int) -> Iterable[tuple[Where, float]]:
+        """Return what a wait stands for, with shares that add up to one."""
+        settled = self._namer.settle(look.wait, look.stack, self._readable(track))
+        thread = (track.pid, track.tid)
+        polling = settled.part == "sleep" and look.seconds <= _POLLING_S
+        if settled.part == JOIN or polling:
+            shares = list(self._joined(track, look, settled, tick))
+            if shares:
+                return shares
+        return [(Where(settled.alone, settled.target, look.stack, thread), 1.0)]
+
+    def _joined(self, track: Track, look: Look, settled: Settled, tick: int) -> Iterator[tuple[Where, float]]:
+        """Tell the time spent waiting for own threads and children as what those did at that moment.
+
+        Whoever wants a core, the GIL or a lock goes before those that wait for the outside, and these before sleepers.
+        """
+        running: list[tuple[Track, Look]] = []
+        contending: list[Where] = []
+        waiting: dict[bool, list[Where]] = {False: [], True: []}
+        sleeping: list[Where] = []
+        for other, seen in self._others(track, settled, tick):
+            stack = seen.stack if other.pid == track.pid and seen.stack >= 0 else look.stack
+            thread = (other.pid, other.tid)
+            if seen.wait == RUNNING:
+                running.append((other, seen))
+                continue
+            what = self._namer.settle(seen.wait, seen.stack, self._readable(other))
+            if what.part in (JOIN, IDLE) or (other.first == 0 and seen is other.looks[0]):
+                continue
+            where = Where(what.part, what.target, stack, thread)
+            if what.part in ("gil", "lock"):
+                contending.append(where)
+            elif what.part == "sleep":
+                sleeping.append(where)
+            else:
+                waiting[other.first == 0].append(where)
+        if running or contending:
+            share = 1 / (len(running) + len(contending))
+            yield from self._running(track, look, running, share)
+            yield from ((where, share) for where in contending)
+        else:
+            # Threads that were there before the task began are likely to wait for something else.
+            rest = waiting[False] or sleeping or waiting[True]
+            yield from ((where, 1 / len(rest)) for where in rest)
+
+    def _running(
+        self, track: Track, look: Look, running: list[tuple[Track, Look]], share: float
+    ) -> Iterator[tuple[Where, float]]:
+        """Share out the moment among threads that are ready; it is run queue only when none of them had a core."""
+        odds = [self._odds[other.pid, other.tid] for other, _ in running]
+        off_core = math.prod(odd.off_core[seen.moved] for odd, (_, seen) in zip(odds, running, strict=True))
+        for other, seen in running:
+            stack = seen.stack if other.pid == track.pid and seen.stack >= 0 else look.stack
+            thread = (other.pid, other.tid)
+            native = {True: 0.0, False: 1.0, None: self._odds[thread].native[None]}[seen.moved]
+            yield Where("runqueue", "", stack, thread), share * off_core
+            yield Where("native", "", stack, thread), share * (1 - off_core) * native
+            yield Where("python", "", stack, thread), share * (1 - off_core) * (1 - native)
+
+    def _others(self, track: Track, settled: Settled, tick: int) -> Iterator[tuple[Track, Look]]:
+        key = (track.pid, settled.child)
+        if key not in self._families:
+            self._families[key] = list(self._family(track.pid, settled.child))
+        for other in self._families[key]:
+            if other is not track and other.first <= tick <= other.last:
+                yield other, other.looks[tick - other.first]
+
+    def _family(self, pid: int, child: int) -> Iterator[Track]:
+        """Yield the threads of a process and its descendants, or of one child and its descendants."""
+        processes = self._recording.processes
+        top = child if child in processes else pid
+        for track in self.tracks.values():
+            ancestor = track.pid
+            while ancestor != top and ancestor in processes:
+                ancestor = processes[ancestor].parent
+            if ancestor == top:
+                yield track
+
+
+def _runqueue_share(track: Track) -> float:
+    on_cpu, runqueue, _ = track.totals()
+    return runqueue / (on_cpu + runqueue) if runqueue else 0.0
+
+
+class Odds(NamedTuple):
+    """What a look at a thread that is ready to run means, by what it showed: moving, not moving, or not to be told.
+
+    ``off_core`` is the probability that it had no core; ``native`` that, when it had one, it ran native code. A thread
+    without a core does not move either: if a share ``r`` of the looks finds it off the core and a share ``m`` moving,
+    the rest are native.
+    """
+
+    off_core: dict[bool | None, float]
+    native: dict[bool | None, float]
+
+    @classmethod
+    def of(cls, track: Track) -> Odds:
+        """Return the odds for one thread."""
+        moved = Counter(
+            {state: sum(n for (_, at), n in track.seen_running.items() if at is state) for state in (True, False)}
+        )
+        off = _runqueue_share(track)
+        moving = moved[True] / moved.total() if moved.total() else 0.0
+        python = min(1.0, moving / (1 - off)) if off < 1 else 0.0
+        return cls(
+            off_core={True: 0.0, False: min(1.0, off / (1 - moving)) if moving < 1 else 0.0, None: off},
+            native={True: 0.0, False: (1 - python) / (1 - moving) if moving < 1 else 0.0, None: 1 - python},
+        )

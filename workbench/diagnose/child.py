@@ -1,0 +1,133 @@
+"""The process in which ``workbench diagnose`` runs a target: ``python -m workbench.diagnose.child FOLDER TARGET``."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+import inspect
+import json
+import os
+import runpy
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from workbench.diagnose.api import REPEAT_UNTIL_S
+from workbench.diagnose.recorder import Recorder
+
+USAGE = 2
+
+
+def main(folder: Path, target: dict[str, Any]) -> None:
+    """Record the run of a target into ``folder``; exits as the task does."""
+    run = _prepare(folder, target)
+    recorder = Recorder(folder)
+    facts: dict[str, Any] = {"runs": 0}
+    recorder.start()
+    start = {"pid": os.getpid(), "tid": recorder.tid, "start_ns": recorder.start_ns}
+    _write(folder / "start.json", start)
+    try:
+        run(facts)
+    except BaseException as error:
+        if not isinstance(error, SystemExit) or error.code:
+            facts["failure"] = f"{type(error).__name__}: {error}"
+        raise
+    finally:
+        if os.getpid() == start["pid"]:  # a forked copy leaves the end to the first process
+            recording = recorder.stop()
+            _write(folder / "end.json", {**facts, "end_ns": recording.end_ns, "counters": recording.counters})
+
+
+def _prepare(folder: Path, target: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
+    """Return what runs the target; a target that can't be run ends this process here, before anything is recorded."""
+    kind, value, args = target["kind"], target["value"], target["args"]
+    sys.argv = [value if kind in ("script", "callable") else f"-{kind[0]}", *args]
+    sys.path[0] = os.path.dirname(os.path.abspath(value)) if value.endswith(".py") else os.getcwd()
+    if kind == "callable":
+        return _callable(folder, value, target["name"], args)
+    if kind == "module":
+        try:
+            found = importlib.util.find_spec(value)
+        except ImportError:
+            found = None
+        if found is None:
+            _refuse(folder, f"there is no module {value!r}")
+        return lambda facts: _once(facts, lambda: runpy.run_module(value, run_name="__main__", alter_sys=True))
+    source = value if kind == "code" else Path(value).read_bytes()
+    name = "<string>" if kind == "code" else value
+    try:
+        compile(source, name, "exec")
+    except SyntaxError as error:
+        _refuse(folder, f"{name}, line {error.lineno}: {error.msg}")
+    if kind == "script":
+        return lambda facts: _once(facts, lambda: runpy.run_path(value, run_name="__main__"))
+    return lambda facts: _once(facts, lambda: _run_code(str(value)))
+
+
+def _once(facts: dict[str, Any], run: Callable[[], object]) -> None:
+    facts["runs"] = 1
+    run()
+
+
+def _run_code(source: str) -> None:
+    import __main__
+
+    exec(compile(source, "<string>", "exec"), __main__.__dict__)
+
+
+def _callable(folder: Path, value: str, name: str, args: list[str]) -> Callable[[dict[str, Any]], None]:
+    try:
+        module = _load(value)
+    except SyntaxError as error:
+        _refuse(folder, f"{value}, line {error.lineno}: {error.msg}")
+    except ModuleNotFoundError as error:
+        _refuse(folder, f"there is no module {error.name!r}")
+    func: Any = module
+    for part in name.split("."):
+        func = getattr(func, part, None)
+    if not callable(func):
+        _refuse(folder, f"{value} has no callable {name!r}")
+    try:
+        inspect.signature(func).bind(*args)
+    except TypeError as error:
+        _refuse(folder, f"{value}:{name} can't be called with {len(args)} arguments: {error}; pass them after --")
+    except ValueError:
+        pass  # a builtin that does not tell its signature
+
+    def run(facts: dict[str, Any]) -> None:
+        start = time.perf_counter()
+        while not facts["runs"] or time.perf_counter() - start < REPEAT_UNTIL_S:
+            facts["runs"] += 1
+            answer = func(*args)
+            if inspect.iscoroutine(answer):
+                asyncio.run(answer)
+
+    return run
+
+
+def _load(value: str) -> Any:
+    if not value.endswith(".py"):
+        return importlib.import_module(value)
+    spec = importlib.util.spec_from_file_location(Path(value).stem, value)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _refuse(folder: Path, reason: str) -> NoReturn:
+    (folder / "usage").write_text(reason)
+    sys.exit(USAGE)
+
+
+def _write(path: Path, data: dict[str, Any]) -> None:
+    path.with_suffix(".part").write_text(json.dumps(data))
+    path.with_suffix(".part").rename(path)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), json.loads(sys.argv[2]))

@@ -1,0 +1,149 @@
+"""Names for what was seen: the line that waited, the lock, the child."""
+
+from __future__ import annotations
+
+import linecache
+import re
+import site
+import sysconfig
+from pathlib import Path
+from types import CodeType
+from typing import NamedTuple
+
+from workbench.diagnose.recorder import Recording
+
+#: Waiting for other threads or children: told as what those do.
+JOIN = "join"
+#: Waiting for work: no part of what the task waits for.
+IDLE = "idle"
+
+_TAKES_A_LOCK = re.compile(r"^\s*with\b|\bacquire(_lock)?\s*\(|__enter__\s*\(")
+_SOURCES_OF_WORK = ("queues.py", "connection.py", "pool.py")
+
+
+class Place(NamedTuple):
+    """A line of Python code."""
+
+    file: str
+    line: int
+    function: str
+
+
+NOWHERE = Place("", 0, "")
+
+
+class Settled(NamedTuple):
+    """What a wait is: a part, `JOIN` or `IDLE`; ``alone`` is the part when nobody else does anything."""
+
+    part: str
+    target: str
+    alone: str
+    child: int = 0
+
+
+class Namer:
+    """Turns the numbers of a recording into places and names."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._codes: dict[int, CodeType] = {}
+        self._places: dict[tuple[int, int], Place] = {}
+        self._settled: dict[tuple[int, int, bool], Settled] = {}
+        self._user_places: dict[int, Place] = {}
+
+    def settle(self, wait: int, stack: int, python: bool) -> Settled:
+        """Say what a wait stands for, given the stack of the thread; ``python``: its process's stacks can be read."""
+        key = (wait, stack, python)
+        if key not in self._settled:
+            self._settled[key] = self._settle(*self._recording.waits[wait], self.places(stack), python)
+        return self._settled[key]
+
+    def _settle(self, raw: str, target: str, places: list[Place], python: bool) -> Settled:
+        if raw == "child":
+            child = int(target or 0)
+            command = self._recording.processes[child].command if child in self._recording.processes else ""
+            return Settled(JOIN, command, "child", child)
+        if not places and (python or raw == "futex"):
+            return Settled(IDLE, target, "sleep" if target.endswith("timed") else "other")
+        if raw == "pipe":
+            selecting = places and places[0].file.endswith("selectors.py")
+            return Settled(JOIN, target, "sleep" if selecting else "other")
+        if raw == "futex":
+            return self._futex(target, places)
+        return Settled(raw, target, raw)
+
+    def _futex(self, target: str, places: list[Place]) -> Settled:
+        place = places[0]
+        names = [Path(item.file).name for item in places[:3]]
+        functions = {item.function.rpartition(".")[2] for item in places[:3] if item.file.endswith("threading.py")}
+        takes = _TAKES_A_LOCK.search(linecache.getline(place.file, place.line))
+        if any(name in _SOURCES_OF_WORK for name in names):
+            takes = None
+        if "wait" in functions or "_wait_for_tstate_lock" in functions or "join" in functions:
+            takes = None if "acquire" not in functions else takes
+        if takes:
+            return Settled("lock", self._lock_name(places), "lock")
+        return Settled(JOIN, target, "sleep" if target.endswith("timed") else "lock")
+
+    def _lock_name(self, places: list[Place]) -> str:
+        """Return the expression, in the innermost line of the user's code, that took the lock."""
+        place = innermost(places)
+        text = linecache.getline(place.file, place.line).strip()
+        found = re.search(r"([\w.\[\]'\"]+)\.acquire\s*\(", text) or re.search(
+            r"^(?:async )?with\s+([^:,]+?)\s*(?:\bas\b|:|,)", text
+        )
+        return found[1] if found else text or "lock"
+
+    def places(self, stack: int) -> list[Place]:
+        """Return the lines of a stack, the innermost first."""
+        return [place for code, at in self._recording.stacks.get(stack, ()) if (place := self._place(code, at)).file]
+
+    def user_place(self, stack: int) -> Place:
+        """Return the innermost line of the user's own code; the innermost of all where there is none."""
+        if stack not in self._user_places:
+            self._user_places[stack] = innermost(self.places(stack))
+        return self._user_places[stack]
+
+    def _place(self, number: int, at: int) -> Place:
+        key = (number, at)
+        if key not in self._places:
+            code = self._recording.codes[number]
+            if code.function.startswith("<interpreter") or not code.line_table:
+                self._places[key] = NOWHERE
+            else:
+                self._places[key] = Place(code.file, self._line(number, at), code.function)
+        return self._places[key]
+
+    def _line(self, number: int, at: int) -> int:
+        if number not in self._codes:
+            seen = self._recording.codes[number]
+            self._codes[number] = Namer._line.__code__.replace(
+                co_linetable=seen.line_table, co_firstlineno=seen.first_line
+            )
+        first = self._recording.codes[number].first_line
+        for start, end, line in self._codes[number].co_lines():
+            if start <= at < end:
+                return line or first
+        return first
+
+
+def innermost(places: list[Place]) -> Place:
+    """Return the innermost place in the user's own code; the innermost of all where there is none."""
+    return next((place for place in places if is_users(place.file)), places[0] if places else NOWHERE)
+
+
+def _library_folders() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    folders = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    folders |= {*site.getsitepackages(), site.getusersitepackages(), str(Path(__file__).parents[1] / "diagnose")}
+    return tuple(folder.rstrip("/") + "/" for folder in folders)
+
+
+_LIBRARIES = _library_folders()
+
+
+def is_users(file: str) -> bool:
+    """Say whether a file is the user's own code, rather than an installed package or the standard library."""
+    if file.startswith("<"):
+        return not file.startswith("<frozen")
+    return not file.startswith(_LIBRARIES)

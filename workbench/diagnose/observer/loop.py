@@ -1,0 +1,321 @@
+"""Watch a process and its children until told to stop, and write down what every thread does.
+
+The recording is a stream of marshalled tuples:
+
+- ``("code", number, file, name, first line, line table)`` a code object, told once;
+- ``("stack", number, ((code, instruction), …))`` a Python stack, innermost first, told once;
+- ``("wait", number, raw kind, target)`` something waited for, told once;
+- ``("process", pid, parent, command, is_python)`` and ``("thread", pid, tid, name)``, told once;
+- ``("tick", ns, ((pid, tid, on_cpu_ns, runqueue_ns, wait, stack, moved), …), gone)`` what changed since the tick
+  before: cumulative counters, the wait (−1: running), the stack (−1: none), whether it was seen executing Python
+  instructions; ``gone`` are the threads that ended;
+- ``("end", ns, cpu_s)`` the last one, with the CPU time of the observer itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import marshal
+import os
+import random
+import signal
+import time
+
+from .memory import Memory, Stacks
+from .waits import Waits, own_core
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    Layout = dict[str, int]
+    Seen = tuple[int, int, int, int, int, int, bool | None]
+    Numbered = Callable[..., int]
+    Tell = Callable[[tuple[Any, ...]], None]
+
+RUNNING = -1
+#: Mean seconds between two looks, by the age of the task. They are random, so as to see periodic work fairly.
+INTERVALS = ((5.0, 0.003), (30.0, 0.005), (300.0, 0.01), (float("inf"), 0.04))
+CHILDREN_EVERY_S = 0.02
+STEP_ASIDE_EVERY_S = 0.02
+FLUSH_EVERY_S = 0.25
+
+
+class Numbers:
+    """Gives each new thing a number and tells it once."""
+
+    def __init__(self, kind: str, tell: Tell) -> None:
+        self._kind, self._tell = kind, tell
+        self._known: dict[tuple[object, ...], int] = {}
+
+    def __call__(self, *thing: object) -> int:
+        """Return the number of a thing."""
+        number = self._known.get(thing)
+        if number is None:
+            number = self._known[thing] = len(self._known)
+            self._tell((self._kind, number, *thing))
+        return number
+
+
+class Thread:
+    """One thread: reads its files, kept open, and remembers what it was last seen doing."""
+
+    def __init__(self, pid: int, tid: int) -> None:
+        self.tid = tid
+        self._folder = folder = f"/proc/{pid}/task/{tid}/"
+        self._schedstat = os.open(folder + "schedstat", os.O_RDONLY)
+        try:
+            self._syscall = os.open(folder + "syscall", os.O_RDONLY)
+        except OSError:
+            self._syscall = -1
+        self.last: Seen | None = None
+        self.counters = b""
+        with open(folder + "comm") as comm:
+            self.name = comm.read().strip()
+
+    def read_counters(self) -> bytes:
+        """Return the line of ``schedstat``: ns on a core, ns ready for one, times on a core."""
+        return os.pread(self._schedstat, 100, 0)
+
+    def read_syscall(self) -> str:
+        """Return the system call the thread is blocked in, or ``running``."""
+        return os.pread(self._syscall, 200, 0).decode() if self._syscall >= 0 else "running"
+
+    def core(self) -> int:
+        """Return the core on which the thread ran last."""
+        with open(self._folder + "stat") as file:
+            return int(file.read().rpartition(") ")[2].split()[36])
+
+    def close(self) -> None:
+        """Let go of the thread."""
+        for fd in (self._schedstat, self._syscall):
+            if fd >= 0:
+                os.close(fd)
+
+
+class Process:
+    """One process: its threads, and how to read its stacks and waits."""
+
+    def __init__(
+        self,
+        pid: int,
+        parent: int,
+        layout: Layout | None,
+        image: tuple[str, int] | None,
+        tell: Tell,
+        numbers: Sequence[Numbered],
+    ) -> None:
+        self.pid, self.parent, self.tell = pid, parent, tell
+        self.number_wait, self.number_stack, number_code = numbers
+        self.threads: dict[int, Thread] = {}
+        self.memory: Memory | None = None
+        self.stacks: Stacks | None = None
+        self.command, here = _command(pid), _image(pid, image[0]) if image else 0
+        with contextlib.suppress(OSError):
+            self.memory = Memory(pid)
+        if layout and image and self.memory and here:
+            self.stacks = Stacks(self.memory, layout, here - image[1], number_code)
+        self.waits = Waits(pid, self.memory, self.stacks)
+        tell(("process", pid, parent, self.command, self.stacks is not None))
+
+    def look(self) -> tuple[list[Seen], list[tuple[int, int]]]:
+        """Return the threads that changed and those that ended."""
+        tids = set(map(int, os.listdir(f"/proc/{self.pid}/task")))
+        gone = [tid for tid in self.threads if tid not in tids]
+        changed = []
+        for tid in tids:
+            try:
+                if tid not in self.threads:
+                    thread = self.threads[tid] = Thread(self.pid, tid)
+                    self.tell(("thread", self.pid, tid, thread.name))
+                seen = self._look_at(self.threads[tid])
+            except OSError:
+                gone += [tid] if tid in self.threads else []
+                continue
+            if seen:
+                changed.append(seen)
+        for tid in gone:
+            self.threads.pop(tid).close()
+        return changed, [(self.pid, tid) for tid in gone]
+
+    def _look_at(self, thread: Thread) -> Seen | None:
+        counters = thread.read_counters()
+        if counters == thread.counters and thread.last and thread.last[4] != RUNNING:
+            return None  # it has not run since: it is in the same wait
+        before = self._instant(thread.tid)
+        syscall = thread.read_syscall()
+        wait, moved = RUNNING, None
+        if syscall.startswith("running"):
+            moved = self._moves(thread, before)
+        else:
+            with contextlib.suppress(OSError):
+                wait = self.number_wait(*self.waits.name(syscall))
+        stack = self._stack(thread.tid)
+        on_cpu, runqueue = map(int, counters.split()[:2])
+        seen = (self.pid, thread.tid, on_cpu, runqueue, wait, stack, moved)
+        thread.counters, thread.last = counters, seen
+        return seen
+
+    def _instant(self, tid: int) -> bytes:
+        try:
+            return self.stacks.instant(tid) if self.stacks else b""
+        except OSError:
+            return b""
+
+    def _moves(self, thread: Thread, before: bytes) -> bool | None:
+        """Say whether the thread executes Python instructions rather than one long native call; None: can't be told."""
+        if any(self._instant(thread.tid) != before for _ in range(3)):
+            return True
+        # On our own core it can't run while we look.
+        return None if thread.core() == own_core() else False
+
+    def _stack(self, tid: int) -> int:
+        if self.stacks is None:
+            return -1
+        for _ in range(3):  # it may change under our eyes
+            with contextlib.suppress(OSError):
+                return self.number_stack(self.stacks.stack(tid))
+        return -1
+
+    def close(self) -> None:
+        """Let go of the process."""
+        for thread in self.threads.values():
+            thread.close()
+        self.waits.close()
+        if self.memory:
+            self.memory.close()
+
+
+class Observer:
+    """Watches a process tree and writes a recording."""
+
+    def __init__(self, pid: int, path: str, layout: Layout | None) -> None:
+        self._pid, self._path, self._layout = pid, path, layout
+        self._file = open(path, "ab")  # noqa: SIM115
+        self._buffer: list[tuple[Any, ...]] = []
+        self._tell = self._buffer.append
+        self._numbers = [Numbers(kind, self._tell) for kind in ("wait", "stack", "code")]
+        self._image = _own_image(pid, layout) if layout else None
+        self._processes: dict[int, Process] = {}
+        self._children_at = self._flush_at = self._aside_at = 0.0
+        self._cores = os.sched_getaffinity(0)
+        self.stopped = False
+        self._add(pid, 0)
+
+    def stop(self) -> None:
+        """End `run` after one more look."""
+        self.stopped = True
+
+    def run(self) -> None:
+        """Look again and again until stopped or the process has ended."""
+        start, self._cpu_start = time.monotonic(), time.process_time()
+        while not self.stopped and self._pid in self._processes:
+            self.look()
+            age = time.monotonic() - start
+            mean = next(interval for until, interval in INTERVALS if age < until)
+            time.sleep(mean * random.uniform(0.5, 1.5))
+        if self._pid in self._processes:
+            self.look()
+        self._buffer.append(("end", time.monotonic_ns(), time.process_time() - self._cpu_start))
+        self.flush()
+        self._file.close()
+
+    def look(self) -> None:
+        """Take one look at every thread of every process."""
+        now = time.monotonic()
+        if now >= self._children_at:
+            self._children_at = now + CHILDREN_EVERY_S
+            self._find_children()
+        changed: list[Seen] = []
+        gone: list[tuple[int, int]] = []
+        at = time.monotonic_ns()
+        for pid, process in list(self._processes.items()):
+            try:
+                seen, ended = process.look()
+            except OSError:
+                ended = [(pid, tid) for tid in process.threads]
+                seen = []
+                process.close()
+                del self._processes[pid]
+            changed += seen
+            gone += ended
+        self._buffer.append(("tick", at, tuple(changed), tuple(gone)))
+        if now >= self._aside_at and len(self._cores) > 1:
+            self._aside_at = now + STEP_ASIDE_EVERY_S
+            self._step_aside(changed)
+        if now >= self._flush_at:
+            self._flush_at = now + FLUSH_EVERY_S
+            self.flush()
+
+    def _step_aside(self, changed: list[Seen]) -> None:
+        """Keep off the core that a studied thread runs on: there we would stop it to look at it."""
+        for pid, tid, _, _, wait, _, _ in changed:
+            if wait == RUNNING and pid in self._processes and tid in self._processes[pid].threads:
+                with contextlib.suppress(OSError):
+                    os.sched_setaffinity(0, self._cores - {self._processes[pid].threads[tid].core()})
+                return
+
+    def flush(self) -> None:
+        """Write what was seen, so that it outlives the process and the observer."""
+        for record in self._buffer:
+            marshal.dump(record, self._file)
+        self._buffer.clear()
+        self._file.flush()
+
+    def _add(self, pid: int, parent: int) -> None:
+        with contextlib.suppress(OSError):
+            self._processes[pid] = Process(pid, parent, self._layout, self._image, self._tell, self._numbers)
+
+    def _find_children(self) -> None:
+        for pid, process in list(self._processes.items()):
+            for tid in list(process.threads) or [pid]:
+                with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{tid}/children") as file:
+                    for child in map(int, file.read().split()):
+                        if child not in self._processes:
+                            self._add(child, pid)
+            if pid != self._pid and _command(pid) != process.command:  # it has executed another program
+                process.close()
+                self._add(pid, process.parent)
+
+
+def _command(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read().rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _own_image(pid: int, layout: Layout) -> tuple[str, int] | None:
+    """Return the file that holds the interpreter and where it begins in memory."""
+    with open(f"/proc/{pid}/maps") as maps:
+        for line in maps:
+            fields = line.split(maxsplit=5)
+            if int(fields[0].split("-")[0], 16) == layout["image_base"] and len(fields) > 5:
+                return fields[5].strip(), layout["image_base"]
+    return None
+
+
+def _image(pid: int, path: str) -> int:
+    """Return where a process has mapped a file, or 0."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/maps") as maps:
+        for line in maps:
+            if line.rstrip().endswith(path):
+                return int(line.split("-")[0], 16)
+    return 0
+
+
+def main(pid: int, path: str, layout: Layout | None) -> None:
+    """Run as the observer of ``pid``: say so by making ``path + ".ready"``, and at the end ``path + ".done"``."""
+    observer = Observer(pid, path, layout)
+    signal.signal(signal.SIGTERM, lambda *_: observer.stop())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    observer.look()
+    with open(path + ".starting", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename(path + ".starting", path + ".ready")
+    try:
+        observer.run()
+    finally:
+        os.close(os.open(path + ".done", os.O_CREAT))

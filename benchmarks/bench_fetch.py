@@ -18,7 +18,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from workbench import Site, Table, fetch_all, records
-from workbench.tasks.fetch.fetching import ENGINES
+from workbench.tasks.fetch.fetching import CONCURRENCY, ENGINES
 
 ROUNDS = 5
 URLS = 1000
@@ -53,12 +53,11 @@ async def tuned_aiohttp(urls: list[str], concurrency: int) -> dict[str, bytes]:
 def compare_engines(site: Site) -> pd.DataFrame:
     """Time each engine on the same URLs, in turn; sequential is measured on fewer URLs and scaled."""
     urls = site.urls(URLS, latency_ms=50)
-    concurrency = ENGINES["aiohttp"][1]
     scale = URLS / SEQUENTIAL_URLS
     times: dict[str, list[float]] = {name: [] for name in ("tuned aiohttp loop", *ENGINES)}
     fetch_all(urls)  # warm-up: imports, and the site's own
     for _ in tqdm(range(ROUNDS), "engines", leave=False):
-        times["tuned aiohttp loop"].append(wall_s(lambda: asyncio.run(tuned_aiohttp(urls, concurrency))))
+        times["tuned aiohttp loop"].append(wall_s(lambda: asyncio.run(tuned_aiohttp(urls, CONCURRENCY))))
         times["aiohttp"].append(wall_s(lambda: fetch_all(urls)))
         times["threads"].append(wall_s(lambda: fetch_all(urls, engine="threads")))
         sequential_s = wall_s(lambda: fetch_all(urls[:SEQUENTIAL_URLS], engine="sequential"))

@@ -126,6 +126,14 @@ def test_requests_on_one_connection_are_answered_in_order(site):
     assert got.count(b"200 OK") == 2
 
 
+def test_a_client_that_goes_away_disturbs_no_one(site, fresh):
+    urls = [fresh(latency_ms=150), fresh(fault="drip"), fresh(fault="endless"), fresh(fault="no-length-reset")]
+    fetch_all(urls, deadline_s=0.1, retries=0)
+    assert fetch_all([fresh(latency_ms=200)])[0].ok
+    while site.stats().open_connections > 0:
+        time.sleep(0.01)
+
+
 def test_what_is_no_get_is_refused(site):
     assert exchange(site, b"POST / HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 400 ")
 

@@ -184,6 +184,13 @@ def test_a_url_is_sent_in_one_form_by_all_engines(engine, site):
     assert row.body.startswith(b"GET /%C3%BC/a%2Fb/%7Bx%7D/%25zz/../y?echo=True HTTP/1.1\r\n")
 
 
+@pytest.mark.parametrize("deadline_s", [1e-9, 1e-4, 0.01])
+def test_a_deadline_may_be_over_at_any_point(engine, fresh, deadline_s):
+    row = fetch_one(fresh(latency_ms=200), engine=engine, deadline_s=deadline_s)
+    assert row.error == f"deadline: not done within deadline_s={deadline_s:g}"
+
+
+@pytest.mark.slow
 def test_time_in_the_queue_does_not_count(engine, site):
     concurrency = None if engine == "sequential" else 1
     fetched = fetch_all(site.urls(5, latency_ms=300), engine=engine, concurrency=concurrency, deadline_s=1.2, retries=0)
@@ -249,7 +256,9 @@ def test_the_environment_is_not_looked_at(engine, fresh, monkeypatch, closed_por
         ({"retries": -1}, "retries"),
         ({"headers": {"a\nb": "c"}}, "header 'a\\nb'"),
         ({"headers": {"a": "c\r\nd: e"}}, "header 'a'"),
+        ({"headers": {"a": 1}}, "header 'a'"),
         ({"ttl_s": 0, "cache": True}, "ttl_s=0"),
+        ({"ttl_s": 60}, "pass cache=True"),
     ],
 )
 def test_wrong_arguments_are_told_before_anything_is_fetched(engine, fresh, requests_made, options, text):

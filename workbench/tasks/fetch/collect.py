@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from queue import SimpleQueue
 
 from workbench.tasks.fetch.rows import FetchRow
 
-#: What the fetching threads put in: rows that got ready, or the exception that ended one of them.
-Done = SimpleQueue[list[FetchRow] | BaseException]
 
+class Ready:
+    """Rows that are ready, in a list from which none is ever taken out.
 
-def collect(count: int, done: Done, stop: Callable[[], None]) -> Generator[FetchRow]:
-    """Yield so many rows as they get ready; stop the fetching when they are not all wanted.
-
-    On an interrupt the rows that are ready by then are still yielded before it goes on.
+    An interrupt may come between any two instructions, so also between taking a row out and keeping it.
     """
-    ready: deque[FetchRow] = deque()
-    try:
-        for _ in range(count):
-            while not ready:
-                ready.extend(_rows(done))
-            yield ready.popleft()
-    except BaseException as error:
-        stop()
-        if isinstance(error, KeyboardInterrupt):
-            while not done.empty():
-                ready.extend(_rows(done))
-            yield from ready
-        raise
 
+    def __init__(self) -> None:
+        self._rows: list[FetchRow] = []
+        self._news: SimpleQueue[BaseException | None] = SimpleQueue()
 
-def _rows(done: Done) -> list[FetchRow]:
-    item = done.get()
-    if isinstance(item, BaseException):
-        raise item
-    return item
+    def add(self, rows: Iterable[FetchRow]) -> None:
+        """Hand rows over; called by the threads that fetch."""
+        self._rows.extend(rows)
+        self._news.put(None)
+
+    def fail(self, error: BaseException) -> None:
+        """Hand over what ended a thread that fetches."""
+        self._news.put(error)
+
+    def collect(self, count: int, stop: Callable[[], None]) -> Generator[FetchRow]:
+        """Yield so many rows as they get ready; stop the fetching when they are not all wanted.
+
+        On an interrupt the rows that are ready by then are still yielded, the last one maybe twice.
+        """
+        taken = 0
+        try:
+            while taken < count:
+                while taken == len(self._rows):
+                    self._wait()
+                yield self._rows[taken]
+                taken += 1
+        except BaseException as error:
+            stop()
+            if isinstance(error, KeyboardInterrupt):
+                yield from self._rows[taken:]
+            raise
+
+    def _wait(self) -> None:
+        error = self._news.get()
+        if error is not None:
+            raise error

@@ -73,7 +73,7 @@ class Policy:
         if self.retries < 0 or self.max_body_bytes < 0:
             raise UsageError("retries and max_body_bytes can't be negative")
         for name, value in self.headers.items():
-            if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not re.fullmatch(r"[\t -~]*", value):
+            if not (_fits(name, r"[!#$%&'*+.^_`|~0-9A-Za-z-]+") and _fits(value, r"[\t -~]*")):
                 raise UsageError(f"the header {name!r} is not valid: names and values are plain ASCII on one line")
 
     def headers_at(self, target: str, start: str) -> Mapping[str, str]:
@@ -171,3 +171,7 @@ def _final(reply: Reply, left_s: float) -> Reply:
     if not reply.transient or reply.retry_after_s is None or reply.retry_after_s < left_s:
         return reply
     return replace(reply, error=f"{reply.error}; its Retry-After of {reply.retry_after_s:g} s is beyond the deadline")
+
+
+def _fits(text: object, pattern: str) -> bool:
+    return isinstance(text, str) and re.fullmatch(pattern, text) is not None

@@ -25,12 +25,10 @@ if TYPE_CHECKING:
 
 Engine = Callable[[Sequence[str], Policy, int], Generator[FetchRow]]
 
-#: Engine -> what runs it, and its usual concurrency (measured by ``benchmarks/bench_fetch.py``).
-ENGINES: dict[str, tuple[Engine, int]] = {
-    "sequential": (one_by_one, 1),
-    "threads": (by_threads, 32),
-    "aiohttp": (by_asyncio, 256),
-}
+ENGINES: dict[str, Engine] = {"sequential": one_by_one, "threads": by_threads, "aiohttp": by_asyncio}
+#: No concurrency is right for all sites. Of 32, 64, … 512 this one has the best worst case over sites that answer in 0,
+#: 10 and 50 ms, with threads as with aiohttp: see ``data/results/fetch_concurrency.csv``.
+CONCURRENCY = 128
 #: Open files that are left to the rest of the program.
 _FILES_LEFT = 64
 
@@ -61,7 +59,7 @@ def fetch_all(
         ``aiohttp`` (asyncio), ``threads`` (requests, a session a thread) or ``sequential`` (requests, one session). The
         rows don't depend on it, only the time does.
     concurrency
-        URLs fetched at a time; None: 256 for ``aiohttp``, 32 for ``threads``. Never more than open files are allowed.
+        URLs fetched at a time; None: 128, or 1 for ``sequential``. Never more than open files are allowed.
     deadline_s
         Seconds for one URL, from the moment its turn comes: connecting, redirects, the whole body, retries and the
         pauses between them.
@@ -107,7 +105,9 @@ def fetch_all(
     asked = read_urls(urls)
     run, workers = _engine(engine, concurrency)
     policy = Policy(deadline_s=deadline_s, retries=retries, max_body_bytes=max_body_bytes, headers=dict(headers or {}))
-    store = None if cache is False or cache is None else RowCache(cache, ttl_s, policy.headers)
+    store = RowCache(cache, ttl_s, policy.headers) if cache is not False and cache is not None else None
+    if store is None and ttl_s is not None:
+        raise UsageError("ttl_s is the age of what is stored: pass cache=True or a folder with it")
     call = _Call(asked, policy, store)
     with progress_bar(call.total, progress) as call.bar:
         return call.run(run, workers)
@@ -146,14 +146,13 @@ def send_requests(urls: Iterable[object] | str | os.PathLike[str]) -> Fetched:
 def _engine(name: str, concurrency: int | None) -> tuple[Engine, int]:
     if name not in ENGINES:
         raise UsageError(f"no engine {name!r}; choose one of {', '.join(ENGINES)}")
-    run, usual = ENGINES[name]
     if concurrency is None:
-        concurrency = usual
+        concurrency = 1 if name == "sequential" else CONCURRENCY
     if concurrency < 1:
         raise UsageError(f"concurrency={concurrency} fetches nothing: pass 1 or more")
     if name == "sequential" and concurrency > 1:
         raise UsageError("the sequential engine fetches one URL at a time: leave concurrency out, or use 'threads'")
-    return run, min(concurrency, _files_allowed())
+    return ENGINES[name], min(concurrency, _files_allowed())
 
 
 def _files_allowed() -> int:

@@ -94,13 +94,10 @@ class _Timed:
     timeout: float
 
     def connect(self) -> None:
-        _within(self.timeout, super().connect, self.close)  # type: ignore[misc]
+        _within(self.timeout, super().connect, self.close)  # type: ignore[attr-defined,misc]
 
     def response_class(self, sock: socket.socket, *args: Any, **options: Any) -> _Response:
         return _Response(_TimedSocket(sock, time.monotonic() + self.timeout), *args, **options)
-
-    def close(self) -> None:
-        super().close()  # type: ignore[misc]
 
 
 class _Connection(_Timed, HTTPConnection):  # type: ignore[misc]

@@ -8,7 +8,7 @@ from collections.abc import Generator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from workbench.tasks.fetch.collect import Done, collect
+from workbench.tasks.fetch.collect import Ready
 from workbench.tasks.fetch.core import Policy, Send, conversation
 from workbench.tasks.fetch.failures import failure
 from workbench.tasks.fetch.incoming import Reply
@@ -24,26 +24,30 @@ _HAND_OVER_S = 0.05
 
 def by_asyncio(urls: Sequence[str], policy: Policy, concurrency: int) -> Generator[FetchRow]:
     """Yield the rows of the URLs as they get ready, fetched by so many asyncio workers."""
-    done: Done = Done()
+    ready = Ready()
     loop = asyncio.new_event_loop()
-    work = loop.create_task(_work_all(urls, policy, concurrency, done))
+    work = loop.create_task(_work_all(urls, policy, concurrency, ready))
 
     def run() -> None:
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
                 runner.run(_finished(work))
         except BaseException as error:
-            done.put(error)
+            ready.fail(error)
 
     thread = threading.Thread(target=run, name="workbench-fetch", daemon=True)
 
     def stop() -> None:
-        with suppress(RuntimeError):  # the loop has just closed by itself
+        with suppress(RuntimeError):  # the loop has just closed by itself, or has not started yet
             loop.call_soon_threadsafe(work.cancel)
-        thread.join(_STOP_S)
+            thread.join(_STOP_S)
 
-    thread.start()
-    yield from collect(len(urls), done, stop)
+    try:
+        thread.start()
+        yield from ready.collect(len(urls), stop)
+    except BaseException:
+        stop()
+        raise
     thread.join(_STOP_S)
 
 
@@ -52,18 +56,18 @@ async def _finished(work: asyncio.Task[None]) -> None:
         await work
 
 
-async def _work_all(urls: Sequence[str], policy: Policy, concurrency: int, done: Done) -> None:
+async def _work_all(urls: Sequence[str], policy: Policy, concurrency: int, ready: Ready) -> None:
     """Start so many workers over one iterator: a task for each URL would cost more time and memory."""
     todo = iter(urls)
-    ready: list[FetchRow] = []
+    fetched: list[FetchRow] = []
 
     async def worker(session: aiohttp.ClientSession) -> None:
         for url in todo:
-            ready.append(await _fetch(url, policy, session))
+            fetched.append(await _fetch(url, policy, session))
 
     def hand_over() -> None:
-        done.put(ready.copy())
-        ready.clear()
+        ready.add(fetched)
+        fetched.clear()
 
     async def hand_over_now_and_then() -> None:
         # For each row by itself, the thread that takes it would wake up and stop this one, for the GIL.

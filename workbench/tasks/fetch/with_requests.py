@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from workbench.tasks.fetch.collect import Done, collect
+from workbench.tasks.fetch.collect import Ready
 from workbench.tasks.fetch.core import Policy, Send, conversation
 from workbench.tasks.fetch.failures import failure
 from workbench.tasks.fetch.incoming import Reply
@@ -29,7 +29,7 @@ def one_by_one(urls: Sequence[str], policy: Policy, concurrency: int) -> Generat
 
 def by_threads(urls: Sequence[str], policy: Policy, concurrency: int) -> Generator[FetchRow]:
     """Yield the rows of the URLs as they get ready, fetched in threads with a session each."""
-    done: Done = Done()
+    ready = Ready()
     stop = threading.Event()
     todo = iter(urls)  # next() of a list's iterator is atomic, so that the threads can share it
 
@@ -37,11 +37,11 @@ def by_threads(urls: Sequence[str], policy: Policy, concurrency: int) -> Generat
         try:
             with _session() as session:
                 for url in todo:
-                    done.put([_fetch(url, policy, exchange_with(session), stop.wait)])
+                    ready.add([_fetch(url, policy, exchange_with(session), stop.wait)])
                     if stop.is_set():
                         return
         except BaseException as error:
-            done.put(error)
+            ready.fail(error)
 
     def exchange_with(session: requests.Session) -> Callable[[Send], Reply]:
         return lambda send: Reply(error=INTERRUPTED) if stop.is_set() else _exchange(session, send)
@@ -50,9 +50,12 @@ def by_threads(urls: Sequence[str], policy: Policy, concurrency: int) -> Generat
     workers = [
         threading.Thread(target=work, name=f"workbench-fetch-{number}", daemon=True) for number in range(concurrency)
     ]
-    for worker in workers:
-        worker.start()
-    yield from collect(len(urls), done, stop.set)
+    try:
+        for worker in workers:
+            worker.start()
+        yield from ready.collect(len(urls), stop.set)
+    finally:
+        stop.set()
     for worker in workers:
         worker.join()
 
@@ -76,7 +79,9 @@ def _fetch(url: str, policy: Policy, exchange: Callable[[Send], Reply], wait: Ca
 
 def _exchange(session: requests.Session, send: Send) -> Reply:
     """Send one request and take in its answer."""
+    from requests import Timeout as RequestsTimeout
     from urllib3 import Timeout
+    from urllib3.exceptions import TimeoutError as Urllib3Timeout
 
     incoming = None
     try:
@@ -88,6 +93,8 @@ def _exchange(session: requests.Session, send: Send) -> Reply:
                 for piece in response.raw.stream(_PIECE_BYTES, decode_content=False):
                     incoming.feed(piece)
             return incoming.reply()
+    except (RequestsTimeout, Urllib3Timeout):
+        return Reply(timed_out=True)
     except Exception as error:
         return failure(error, send.url, inside_body=incoming is not None)
 

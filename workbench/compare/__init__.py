@@ -9,7 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from workbench.compare.answers import Equal
-from workbench.compare.plugins import Remedy, find_remedies
+from workbench.compare.plugins import Remedy, Traits, find_remedies
 from workbench.compare.statistics import Interval, interval, is_look
 from workbench.compare.trials import Clock, Trial, Trials, long_lived_objects_frozen
 from workbench.errors import UsageError
@@ -55,9 +55,11 @@ def compare(
     baseline
         The name of the installed remedy that the others are measured against.
     workers
-        How many workers a remedy may use; each one's own default when it is None.
+        How many workers a remedy may use. When it is None, remedies that scale are tried with 1, 2, 4, … workers, until
+        twice as many no longer pay, and the fewest that are as good as the best are compared.
     budget_s
-        Seconds that the whole comparison may take. A run that has started is not stopped.
+        Seconds that the whole comparison may take. In the main thread a first run that takes longer is stopped, and so
+        is a run that hangs.
     precision
         A remedy whose interval is narrower than this (relative half-width) and holds 1 needs no more rounds.
     equal
@@ -99,15 +101,16 @@ def compare(
     items = _checked_items(items, workers=workers, budget_s=budget_s, precision=precision)
     chosen = find_remedies(remedies)
     ways = {**find_remedies([baseline]), **{name: run for name, run in chosen.items() if name != baseline}}
+    traits = {name: Traits.of(run) for name, run in ways.items()}
     trials = [
-        Trial(name, partial(run, func, items, workers=workers), assumes=getattr(run, "assumes", ""))
+        Trial(name, partial(run, func), workers=workers, search=workers is None and traits[name].scales)
         for name, run in ways.items()
     ]
-    bench = Trials(trials[0], trials[1:], budget_s=budget_s, equal=equal, seed=seed, clock=clock)
+    bench = Trials(trials[0], trials[1:], items, budget_s=budget_s, equal=equal, seed=seed, clock=clock)
 
     def result() -> Comparison:
-        rows = (_baseline_row(bench), *(_row(trial, bench) for trial in bench.rivals))
-        recommended, reason = _recommend(rows, {trial.name for trial in bench.rivals if not trial.assumes})
+        rows = (_baseline_row(bench), *(_row(trial, bench, traits[trial.name]) for trial in bench.rivals))
+        recommended, reason = _recommend(rows, traits)
         return Comparison(
             target=_name(func),
             items=len(items),
@@ -116,7 +119,7 @@ def compare(
             recommended=recommended,
             reason=reason,
             rounds=bench.rounds,
-            raw={trial.name: trial.times_s for trial in trials},
+            raw=_raw(trials),
             provenance=provenance(seed),
         )
 
@@ -162,7 +165,7 @@ def _baseline_row(bench: Trials) -> ComparisonRow:
     )
 
 
-def _row(trial: Trial, bench: Trials) -> ComparisonRow:
+def _row(trial: Trial, bench: Trials, traits: Traits) -> ComparisonRow:
     if trial.ended in ("failed", "skipped") or not trial.times_s:
         return ComparisonRow(remedy=trial.name, verdict=trial.ended or "skipped", note=trial.note or "not measured yet")
     # A trial that settled did so at a planned look; for all others this is the last one.
@@ -170,12 +173,13 @@ def _row(trial: Trial, bench: Trials) -> ComparisonRow:
     one_round = len(trial.times_s) == 1
     notes = (
         trial.differs,
-        trial.assumes and f"assumes that {trial.assumes}",
+        traits.assumes and f"assumes that {traits.assumes}",
         "no time for a warm-up: its first run counts" if bench.first_is_warm_up else "",
         "one round tells no interval: raise budget_s" if one_round else "",
     )
     return ComparisonRow(
         remedy=trial.name,
+        workers=trial.workers if traits.scales else None,
         median_s=median(trial.times_s),
         speedup=found.speedup,
         ci_low=None if one_round else found.low,
@@ -186,13 +190,21 @@ def _row(trial: Trial, bench: Trials) -> ComparisonRow:
     )
 
 
-def _recommend(rows: tuple[ComparisonRow, ...], candidates: set[str]) -> tuple[str | None, str]:
-    faster = [row for row in rows if row.verdict == "faster" and row.remedy in candidates]
+def _recommend(rows: tuple[ComparisonRow, ...], traits: Mapping[str, Traits]) -> tuple[str | None, str]:
+    faster = [row for row in rows if row.verdict == "faster" and not traits[row.remedy].assumes]
     if not faster:
         return None, "Keep it as it is: no remedy with the same answers was shown to be faster."
     best = max(faster, key=lambda row: row.speedup or 0)
+    workers = f" ({best.workers} workers)" if best.workers else ""
+    price = f" Its price: {traits[best.remedy].price}." if traits[best.remedy].price else ""
     sure = f"{best.ci_low:.3g} to {best.ci_high:.3g}"
-    return best.remedy, f"{best.remedy} is {best.speedup:.3g} times faster ({sure}) with the same answers."
+    return best.remedy, f"{best.remedy}{workers} is {best.speedup:.3g} times faster ({sure}), same answers.{price}"
+
+
+def _raw(trials: list[Trial]) -> dict[str, list[float]]:
+    """Return all times: one a round by remedy, and by ``remedy@workers`` what the search for their number found."""
+    curves = {f"{trial.name}@{workers}": [time_s] for trial in trials for workers, time_s in trial.curve.items()}
+    return {trial.name: trial.times_s for trial in trials} | curves
 
 
 def _checked_items(items: Iterable[Any], *, workers: int | None, budget_s: float, precision: float) -> list[Any]:

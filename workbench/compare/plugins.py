@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, Self
 
 from workbench.errors import UsageError
 
@@ -12,9 +13,28 @@ from workbench.errors import UsageError
 GROUP = "workbench.remedies"
 
 #: ``run(func, items, *, workers)`` returns ``func`` of every item, in order. It raises `NotApplicableError` for
-#: tasks that it can't do; ``workers`` None leaves their number to the remedy. An attribute ``assumes`` says in one line
-#: what must hold for its times to be had; such a remedy is shown, with that line, and never recommended.
+#: tasks that it can't do; ``workers`` None leaves their number to the remedy.
 Remedy = Callable[..., list[Any]]
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a remedy says of itself, by attributes of the function; all may be left out.
+
+    ``scales``: ``workers`` matter, so their number is worth a search. ``assumes``: what must hold for its times to be
+    had; a remedy that assumes something is shown, with that, and never recommended. ``price``: what it costs besides
+    time. ``model``: how `workbench.compare.prediction` sees it: ``threads``, ``processes``, ``asyncio`` or ``memo``.
+    """
+
+    scales: bool = False
+    assumes: str = ""
+    price: str = ""
+    model: str = ""
+
+    @classmethod
+    def of(cls, remedy: Remedy) -> Self:
+        """Read a remedy's traits."""
+        return cls(**{name: getattr(remedy, name) for name in cls.__dataclass_fields__ if hasattr(remedy, name)})
 
 
 def find_remedies(wanted: Iterable[str] | Mapping[str, Remedy] | None) -> dict[str, Remedy]:

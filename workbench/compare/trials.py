@@ -11,31 +11,39 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from workbench.compare.answers import Equal, difference
+from workbench.compare.limits import OutOfTime, time_limit
+from workbench.compare.search import fewest_good, sample_size, search_workers
 from workbench.errors import NotApplicableError, TaskError
 
 Clock = Callable[[], float]
+_Outcome = TypeVar("_Outcome")
 #: A timed run lasts at least this long; a quicker task is looped, as timeit does, so that the clock's own cost and
 #: resolution (some 50 ns) and a single interrupt of the kernel stay small beside it.
 SHORTEST_RUN_S = 1e-3
 #: No comparison needs more rounds; with this many a difference of about a hundredth of the noise is found.
 MOST_ROUNDS = 1024
+#: A run hangs when it takes so many times longer than the one before, and a second.
+HANGS, HANGS_AT_LEAST_S = 10, 1.0
 
 
 @dataclass(eq=False)
 class Trial:
     """One way to do the whole task, and what came of it.
 
-    ``assumes`` is what must hold for its times to be had (see `workbench.compare.plugins`). ``times_s`` holds one value
-    a round. ``ended`` says why the trial takes part in no further round: ``settled``, ``failed`` or ``skipped``; it is
-    empty while it does.
+    ``run(items, workers=workers)`` does the task. ``search`` asks for a search of the number of workers; ``curve`` is
+    what it found, seconds by number. ``times_s`` holds one value a round. ``ended`` says why the trial takes part in no
+    further round: ``settled``, ``failed`` or ``skipped``; it is empty while it does.
     """
 
     name: str
-    run: Callable[[], list[Any]]
-    assumes: str = ""
+    run: Callable[..., list[Any]]
+    workers: int | None = None
+    search: bool = False
+    curve: dict[int, float] = field(default_factory=dict)
     times_s: list[float] = field(default_factory=list)
     loops: int = 1
     cost_s: float = 0.0
@@ -51,8 +59,10 @@ class Trials:
     ----------
     baseline, rivals
         What to run.
+    items
+        What to run it on.
     budget_s
-        No round starts that would, by what the last one took, end later than this.
+        No round starts that would, by what the last one took, end later than this, and no first run goes on longer.
     equal
         See `workbench.compare.answers.difference`.
     seed
@@ -62,13 +72,22 @@ class Trials:
     """
 
     def __init__(
-        self, baseline: Trial, rivals: list[Trial], *, budget_s: float, equal: Equal | None, seed: int, clock: Clock
+        self,
+        baseline: Trial,
+        rivals: list[Trial],
+        items: list[Any],
+        *,
+        budget_s: float,
+        equal: Equal | None,
+        seed: int,
+        clock: Clock,
     ) -> None:
         self.baseline = baseline
         self.rivals = rivals
         self.budget_s = budget_s
         #: Whether the first of all times are those of the warm-up.
         self.first_is_warm_up = True
+        self._items = items
         self._equal = equal
         self._random = random.Random(seed)
         self._clock = clock
@@ -142,9 +161,11 @@ class Trials:
                 del trial.times_s[:1]
 
     def _warm_up_rival(self, trial: Trial) -> float | None:
+        if trial.search and self._guarded(trial, self._search) is None:
+            return None
         elapsed_s = self._timed(trial)
         left_s = self.budget_s - self.elapsed_s
-        if elapsed_s is not None and trial.cost_s > self.baseline.cost_s and 4 * trial.cost_s < left_s:
+        if elapsed_s is not None and trial.cost_s > self.baseline.cost_s and 1.2 * trial.cost_s < left_s:
             # Slower than the baseline: that may have been its start-up, which says nothing about the rounds to come.
             return self._timed(trial)
         return elapsed_s
@@ -152,29 +173,62 @@ class Trials:
     def _warm_up_baseline(self) -> float:
         start_s = self._clock()
         try:
-            elapsed_s, self._expected = self._run(self.baseline)
+            with time_limit(self.budget_s):
+                elapsed_s, self._expected = self._run(self.baseline)
+        except OutOfTime:
+            raise TaskError(f"the task takes longer than the budget of {self.budget_s:g} s; raise budget_s") from None
         except Exception as error:
             raise TaskError(f"the task itself fails: {one_line(error)}") from error
         self.baseline.differs = ""
         self.baseline.cost_s = self._clock() - start_s
         return elapsed_s
 
+    def _search(self, trial: Trial) -> bool:
+        """Find out how many workers pay, on as many items as the baseline does in a sixtieth of the budget."""
+
+        def seconds(workers: int, count: int) -> float:
+            start_s = self._clock()
+            trial.run(self._items[:count], workers=workers)
+            return self._clock() - start_s
+
+        sample = sample_size(len(self._items), self.baseline.cost_s, self.budget_s / 60)
+        trial.curve = search_workers(seconds, len(self._items), sample=sample)
+        trial.workers = fewest_good(trial.curve)
+        return True
+
     def _timed(self, trial: Trial, *, calibrate: bool = False) -> float | None:
         """Run a trial and check its answer; return the seconds of one loop, or None if it failed."""
-        start_s = self._clock()
+        return self._guarded(trial, partial(self._run_and_check, calibrate=calibrate))
+
+    def _guarded(self, trial: Trial, action: Callable[[Trial], _Outcome]) -> _Outcome | None:
+        """Return what an action returns; None, with the trial ended, if it raises or takes too long."""
+        limit_s = self._limit_s(trial)
         try:
-            elapsed_s, answers = self._run(trial)
-            while calibrate and elapsed_s < SHORTEST_RUN_S:
-                # At most ten times more at once: the first run of a quick task says little about the next ones.
-                trial.loops = math.ceil(trial.loops * min(10, 1.2 * SHORTEST_RUN_S / max(elapsed_s, 1e-9)))
-                start_s = self._clock()
-                elapsed_s, answers = self._run(trial)
+            with time_limit(limit_s):
+                return action(trial)
+        except OutOfTime:
+            trial.ended, trial.note = "failed", f"not done after {limit_s:.3g} s; what it started may still run"
         except NotApplicableError as error:
             trial.ended, trial.note = "skipped", str(error)
-            return None
         except Exception as error:
             trial.ended, trial.note = "failed", one_line(error)
-            return None
+        return None
+
+    def _limit_s(self, trial: Trial) -> float:
+        if trial.times_s:
+            return HANGS * trial.cost_s + HANGS_AT_LEAST_S
+        # One that hangs at its first run takes half of the time that is left, so that the others get theirs.
+        left_s = self.budget_s - self.elapsed_s
+        return min(left_s, max(left_s / 2, 2 * self.baseline.cost_s))
+
+    def _run_and_check(self, trial: Trial, *, calibrate: bool) -> float:
+        start_s = self._clock()
+        elapsed_s, answers = self._run(trial)
+        while calibrate and elapsed_s < SHORTEST_RUN_S:
+            # At most ten times more at once: the first run of a quick task says little about the next ones.
+            trial.loops = math.ceil(trial.loops * min(10, 1.2 * SHORTEST_RUN_S / max(elapsed_s, 1e-9)))
+            start_s = self._clock()
+            elapsed_s, answers = self._run(trial)
         # Every run's answer is checked, not only the first: a race shows in some runs alone.
         trial.differs = trial.differs or difference(self._expected, answers, self._equal)
         trial.cost_s = self._clock() - start_s
@@ -186,7 +240,7 @@ class Trials:
         # collector stays on while it runs: garbage that a way of doing the task makes is part of its price.
         gc.collect()
         loops = range(trial.loops)
-        run, clock = trial.run, self._clock
+        run, clock = partial(trial.run, self._items, workers=trial.workers), self._clock
         start_s = clock()
         for _ in loops:
             answers = run()

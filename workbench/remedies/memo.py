@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from workbench.errors import NotApplicableError, UsageError
 from workbench.folders import cache_folder
-from workbench.remedies.sequential import Func, sequential
+from workbench.remedies.sequential import Func, sequential, traits
 from workbench.remedies.store import Missing, Slow
 from workbench.remedies.tiers import MemoInfo, Tiers, call_key
 
@@ -126,6 +126,7 @@ def memoize(
     return memoized
 
 
+@traits(model="memo", price="memory for every distinct answer, which may get stale")
 def memo(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Compute every distinct item once: what remembering gains within one run, for the duplicates these items have.
 
@@ -148,6 +149,7 @@ def memo(func: Func, items: Sequence[Any], *, workers: int | None = None) -> lis
     return [answers[key] for key in keys]
 
 
+@traits(assumes="every answer was computed before", price="files on disk, which may get stale")
 def stored(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Call ``func`` through `memoize`, with a store that lasts as long as this process.
 
@@ -160,9 +162,6 @@ def stored(func: Func, items: Sequence[Any], *, workers: int | None = None) -> l
     [1, 2]
     """
     return sequential(_stored(func), items)
-
-
-stored.assumes = "every answer was computed before"  # type: ignore[attr-defined]
 
 
 @functools.lru_cache(maxsize=64)

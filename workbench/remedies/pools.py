@@ -10,12 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from workbench.errors import NotApplicableError
-from workbench.remedies.sequential import Func, run_coroutine
+from workbench.remedies.sequential import Func, run_coroutine, traits
 
 #: Coroutines that wait at the same time unless told otherwise.
 COROUTINES = 100
 
 
+@traits(scales=True, model="threads", price="the function must be safe to run in several threads")
 def threads(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Call ``func`` in a pool of threads, made for this run.
 
@@ -41,11 +42,16 @@ def threads(func: Func, items: Sequence[Any], *, workers: int | None = None) -> 
     _refuse_coroutines(func, "threads")
     pool = ThreadPoolExecutor(workers, thread_name_prefix="workbench")
     try:
-        return list(pool.map(func, items))
-    finally:
-        pool.shutdown(cancel_futures=True)
+        answers = list(pool.map(func, items))
+    except BaseException as error:
+        # An interrupt must not wait for a thread that hangs.
+        pool.shutdown(wait=isinstance(error, Exception), cancel_futures=True)
+        raise
+    pool.shutdown()
+    return answers
 
 
+@traits(scales=True, model="processes", price="a copy of what it needs in memory, and a start-up, for every process")
 def processes(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Call ``func`` in joblib's pool of processes (loky), which stays for the next run and ends when idle.
 
@@ -90,6 +96,7 @@ def processes(func: Func, items: Sequence[Any], *, workers: int | None = None) -
         raise
 
 
+@traits(scales=True, model="asyncio", price="asynchronous code all the way down")
 def asynchronous(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Await a coroutine function for many items at the same time, in one event loop of its own.
 

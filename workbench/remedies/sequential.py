@@ -28,6 +28,16 @@ def sequential(func: Func, items: Sequence[Any], *, workers: int | None = None) 
     return [func(item) for item in items]
 
 
+def traits(**named: Any) -> Callable[[Run], Run]:
+    """Let a remedy say of itself what `compare` can use: ``scales``, ``assumes``, ``price``, ``model``."""
+
+    def mark(run: Run) -> Run:
+        vars(run).update(named)
+        return run
+
+    return mark
+
+
 def twin(other: Func, by: Run = sequential) -> Run:
     """Make a remedy of another function for the same task.
 
@@ -46,6 +56,7 @@ def twin(other: Func, by: Run = sequential) -> Run:
     [1, 2]
     """
 
+    @traits(**{**vars(by), "price": "a second function to maintain"})
     def run(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
         return by(other, items, workers=workers)
 
@@ -87,9 +98,10 @@ def run_coroutine(coroutine: Coroutine[Any, Any, _Answer]) -> _Answer:
     thread.start()
     try:
         return ended.result()
-    except KeyboardInterrupt:
-        loop, task = started.result()
-        loop.call_soon_threadsafe(task.cancel)
+    except BaseException:
+        if not ended.done():  # not the coroutine's own exception but an interrupt, meant for both
+            loop, task = started.result()
+            loop.call_soon_threadsafe(task.cancel)
         raise
     finally:
         thread.join()

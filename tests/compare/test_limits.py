@@ -1,0 +1,94 @@
+import asyncio
+import contextlib
+import re
+import signal
+import threading
+import time
+
+import pytest
+
+from workbench import TaskError, compare, remedies
+from workbench.compare.limits import OutOfTime, time_limit
+
+
+def nap(item):
+    time.sleep(0.001)
+    return item
+
+
+def test_an_earlier_alarm_goes_on_afterwards():
+    rang = []
+    former = signal.signal(signal.SIGALRM, lambda *_: rang.append(True))
+    before = signal.setitimer(signal.ITIMER_REAL, 0.2)  # pytest's own time limit is such an alarm
+    try:
+        with time_limit(30):
+            pass
+        assert not rang
+        time.sleep(0.4)
+        assert rang
+    finally:
+        signal.signal(signal.SIGALRM, former)
+        signal.setitimer(signal.ITIMER_REAL, *before)
+
+
+def test_elsewhere_than_in_the_main_thread_there_is_no_limit():
+    done = []
+
+    def unlimited():
+        with time_limit(0.01):
+            time.sleep(0.05)
+            done.append(True)
+
+    thread = threading.Thread(target=unlimited)
+    thread.start()
+    thread.join()
+    assert done
+
+
+def test_a_task_that_catches_everything_is_stopped_too():
+    def stubborn():
+        while True:
+            with contextlib.suppress(Exception):
+                time.sleep(60)
+
+    with pytest.raises(OutOfTime), time_limit(0.05):
+        stubborn()
+
+
+HUNG = r"not done after [\d.]+ s; what it started may still run"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hanging_run", [0, 4])
+def test_a_remedy_that_hangs_is_told_and_the_others_go_on(hanging_run):
+    runs = iter(range(1000))
+
+    def hangs(func, items, *, workers):
+        if next(runs) == hanging_run:
+            threading.Event().wait()
+        return list(items)
+
+    ways = {"hangs": hangs, "threads": remedies.threads}
+    found = compare(nap, list(range(16)), ways, budget_s=8, workers=4, progress=False)
+    assert found.rows[1].verdict == "failed"
+    assert re.fullmatch(HUNG, found.rows[1].note)
+    assert found.rows[2].verdict == "faster"
+
+
+@pytest.mark.slow
+def test_a_task_that_takes_longer_than_the_budget_is_one_line():
+    with pytest.raises(TaskError, match=r"^the task takes longer than the budget of 0.2 s; raise budget_s$"):
+        compare(time.sleep, [60], ["threads"], budget_s=0.2, progress=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["threads", "processes", "asyncio"])
+def test_every_pool_can_be_stopped(name):
+    async def endless(item):
+        await asyncio.sleep(item)
+
+    run = {"threads": remedies.threads, "processes": remedies.processes, "asyncio": remedies.asynchronous}[name]
+    start_s = time.monotonic()
+    with pytest.raises(OutOfTime), time_limit(1):
+        run(endless if name == "asyncio" else time.sleep, [6, 6], workers=2)
+    assert time.monotonic() - start_s < 5

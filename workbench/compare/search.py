@@ -1,0 +1,68 @@
+"""How many workers pay? Tried by doubling, not assumed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+#: The share of the time that twice as many workers must save to be worth trying twice as many again.
+WORTH = 0.1
+#: Workers that are this near to the best time are as good, if they are fewer.
+AS_GOOD = 0.05
+
+
+def search_workers(seconds: Callable[[int, int], float], items: int, *, sample: int) -> dict[int, float]:
+    """Try 1, 2, 4, … workers until twice as many no longer pay.
+
+    Parameters
+    ----------
+    seconds
+        ``seconds(workers, count)`` runs the first ``count`` items with so many workers and returns how long it took.
+    items
+        How many items there are; more workers than that can't help.
+    sample
+        How many items to try at least. More workers get more, four each, so that they have enough to do.
+
+    Returns
+    -------
+    dict
+        Seconds for all items by the number of workers, in the order tried: the curve.
+
+    Examples
+    --------
+    >>> search_workers(lambda workers, count: count / min(workers, 4), 100, sample=100)
+    {1: 100.0, 2: 50.0, 4: 25.0, 8: 25.0}
+    """
+    curve: dict[int, float] = {}
+    workers = 1
+    while True:
+        count = min(items, max(sample, 4 * workers))
+        # The lesser of two: noise only ever adds, and a pool may be started by the first.
+        best_s = min(seconds(workers, count), seconds(workers, count))
+        pays = not curve or best_s * items / count < (1 - WORTH) * min(curve.values())
+        curve[workers] = best_s * items / count
+        if not pays or workers >= items:
+            return curve
+        workers = min(2 * workers, items)
+
+
+def fewest_good(curve: dict[int, float]) -> int:
+    """Return the fewest workers that are about as good as the best.
+
+    Examples
+    --------
+    >>> fewest_good({1: 100.0, 2: 50.0, 4: 25.0, 8: 24.5})
+    4
+    """
+    return min(workers for workers, time_s in curve.items() if time_s <= (1 + AS_GOOD) * min(curve.values()))
+
+
+def sample_size(items: int, task_s: float, limit_s: float) -> int:
+    """Return how many items take about ``limit_s`` seconds, when all take ``task_s``.
+
+    Examples
+    --------
+    >>> sample_size(200, 10.0, 0.5), sample_size(200, 0.1, 0.5)
+    (10, 200)
+    """
+    return items if task_s <= limit_s else math.ceil(items * limit_s / task_s)

@@ -7,6 +7,7 @@ it executed or waited for. So the counters give the amounts, and the looks split
 from __future__ import annotations
 
 import math
+from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ RUNNING = -1
 _LAG_S = 0.012
 #: Sleeps no longer than this, while others work for the sleeper, are a way of waiting for them.
 _POLLING_S = 0.06
+#: What tasks await holds for a moment, if it was seen no longer than this before or after.
+_AWAITS_HOLD_NS = 60_000_000
 
 
 class Where(NamedTuple):
@@ -63,14 +66,17 @@ class Track:
         """Add a look, ``seconds`` after the one before; the time is split when the counters are up to date."""
         self.looks.append(Look(seen.wait, seen.stack, seen.moved))
         self.open.append(seconds)
-        if not seconds:
-            pass  # it was before the start
-        elif seen.wait == RUNNING:
+        if seen.wait == RUNNING:
             self.seen_running[seen.stack, seen.moved] += 1
         else:
             self.seen_waiting[seen.wait, seen.stack] += 1
         if seen.wait != RUNNING:  # a thread that is not ready has its counters up to date
             self.close(seen.on_cpu_ns, seen.runqueue_ns)
+
+    def skip(self, seconds: float) -> None:
+        """Add time in which the thread was not looked at."""
+        self.looks.append(Look(RUNNING, -1, None))
+        self.open.append(seconds)
 
     def go_on(self, seconds: float) -> None:
         """Add a look that showed what the one before did: the thread did not run."""
@@ -109,6 +115,7 @@ def make_tracks(recording: Recording) -> dict[tuple[int, int], Track]:
     alive: set[tuple[int, int]] = set()
     before = recording.start_ns
     latest: dict[tuple[int, int], Seen] = {}
+    main = (recording.pid, recording.tid)
     for index, tick in enumerate(recording.ticks):
         now = min(max(tick.ns, recording.start_ns), recording.end_ns)
         seconds, before = (now - before) / 1e9, now
@@ -121,8 +128,13 @@ def make_tracks(recording: Recording) -> dict[tuple[int, int], Track]:
                 start = (seen.on_cpu_ns, seen.runqueue_ns) if index == 0 else (0, 0)
                 tracks[key] = Track(*key, index, *start)
                 alive.add(key)
-            tracks[key].add(seen, seconds)
             latest[key] = seen
+            if key == main and not recording.start_ns <= tick.ns <= recording.end_ns:
+                tracks[key].skip(seconds)  # it started or stopped the recording
+                if not seconds:
+                    tracks[key].close(seen.on_cpu_ns, seen.runqueue_ns)
+            else:
+                tracks[key].add(seen, seconds)
         alive -= set(tick.gone)
     for key, track in tracks.items():
         track.close(latest[key].on_cpu_ns, latest[key].runqueue_ns)
@@ -138,6 +150,10 @@ class Accounts:
         self.main = self.tracks.get((recording.pid, recording.tid))
         self._odds = {key: Odds.of(track) for key, track in self.tracks.items()}
         self._families: dict[tuple[int, int], list[Track]] = {}
+        self._io: dict[tuple[int, int], dict[int, Settled]] = {key: self._io_calls(t) for key, t in self.tracks.items()}
+        self._await_times = [at for at, _ in recording.awaits]
+        #: Seconds that the task's thread waited for each of its children, by ``(child, stack)``.
+        self.on_children: defaultdict[tuple[int, int], float] = defaultdict(float)
 
     def of(self, track: Track) -> Seconds:
         """Return the seconds of one thread by where they went; they add up to the time the thread was there."""
@@ -154,6 +170,8 @@ class Accounts:
             if look.wait != RUNNING:
                 for where, share in self._settle(track, look, track.first + offset):
                     seconds[where] += share * waiting
+                    if track is self.main and where.thread[0] != track.pid:
+                        self.on_children[self._child_of(track.pid, where.thread[0]), look.stack] += share * waiting
             else:
                 unseen_waiting += waiting
             previous = look
@@ -163,8 +181,21 @@ class Accounts:
     def _add_on_cpu(self, seconds: Seconds, track: Track, stack: int, moved: bool | None, amount: float) -> None:
         thread = (track.pid, track.tid)
         native = self._odds[thread].native[moved]
-        seconds[Where("native", "", stack, thread)] += native * amount
+        io = self._io[thread].get(stack)
+        what = Where(io.part, io.target, stack, thread) if io else Where("native", "", stack, thread)
+        seconds[what] += native * amount
         seconds[Where("python", "", stack, thread)] += (1 - native) * amount
+
+    def _io_calls(self, track: Track) -> dict[int, Settled]:
+        """Return the calls that mostly wait for disk or network: their time on a core is the kernel's work for that."""
+        odds = self._odds[track.pid, track.tid]
+        found = {}
+        for (wait, stack), count in track.seen_waiting.items():
+            settled = self._namer.settle(wait, stack, self._readable(track))
+            still = track.seen_running[stack, False] * (1 - odds.off_core[False])
+            if settled.part in ("disk", "network") and stack >= 0 and count >= still:
+                found[stack] = settled
+        return found
 
     def _spread_unseen(self, seconds: Seconds, track: Track, on_cpu: float, waiting: float) -> None:
         """Share out time that fell between two looks as the looks of that thread show it on the whole."""
@@ -189,11 +220,50 @@ class Accounts:
         settled = self._namer.settle(look.wait, look.stack, self._readable(track))
         thread = (track.pid, track.tid)
         polling = settled.part == "sleep" and look.seconds <= _POLLING_S
+        if look.stack >= 0 and track is self.main and self._await_times and self._namer.polls(look.stack):
+            awaited = self._awaited(track, settled, tick)
+            if awaited:
+                return awaited
         if settled.part == JOIN or polling:
             shares = list(self._joined(track, look, settled, tick))
             if shares:
                 return shares
+            if settled.part == JOIN and (child := self._only_child(track, settled, tick)):
+                return [(Where("child", "", look.stack, (child, child)), 1.0)]
         return [(Where(settled.alone, settled.target, look.stack, thread), 1.0)]
+
+    def _awaited(self, track: Track, settled: Settled, tick: int) -> list[tuple[Where, float]]:
+        """Tell the time that an event loop polls as what its tasks await; empty when that is not known."""
+        nearest = bisect(self._await_times, self._recording.ticks[tick].ns)
+        at, tasks = self._recording.awaits[min(nearest, len(self._await_times) - 1)]
+        if abs(at - self._recording.ticks[tick].ns) > _AWAITS_HOLD_NS:
+            return []
+        found: dict[str, list[int]] = {}
+        for awaiting in tasks:
+            part, stack = self._namer.awaits(awaiting)
+            found.setdefault(part, []).append(stack)
+        # As with threads: those that wait for the outside go before sleepers.
+        for part in (settled.part if settled.part in ("network", "disk") else "network", "sleep", "lock"):
+            if stacks := found.get(part):
+                target = settled.target if part == settled.part else ""
+                return [(Where(part, target, stack, (track.pid, track.tid)), 1 / len(stacks)) for stack in stacks]
+        return []
+
+    def _only_child(self, track: Track, settled: Settled, tick: int) -> int:
+        """Return the child that a thread waits for when none is seen to do anything; 0 when there is none."""
+        children = {
+            self._child_of(track.pid, other.pid)
+            for other, _ in self._others(track, settled, tick)
+            if other.pid != track.pid
+        }
+        return min(children, default=0)
+
+    def _child_of(self, pid: int, descendant: int) -> int:
+        """Return the child of a process through which another descends from it."""
+        processes = self._recording.processes
+        while descendant in processes and processes[descendant].parent != pid:
+            descendant = processes[descendant].parent
+        return descendant
 
     def _joined(self, track: Track, look: Look, settled: Settled, tick: int) -> Iterator[tuple[Where, float]]:
         """Tell the time spent waiting for own threads and children as what those did at that moment.
@@ -234,14 +304,17 @@ class Accounts:
     ) -> Iterator[tuple[Where, float]]:
         """Share out the moment among threads that are ready; it is run queue only when none of them had a core."""
         odds = [self._odds[other.pid, other.tid] for other, _ in running]
-        off_core = math.prod(odd.off_core[seen.moved] for odd, (_, seen) in zip(odds, running, strict=True))
-        for other, seen in running:
+        off_core = [odd.off_core[seen.moved] for odd, (_, seen) in zip(odds, running, strict=True)]
+        nobody = math.prod(off_core)
+        somebody = sum(1 - off for off in off_core) or 1.0
+        for (other, seen), odd, off in zip(running, odds, off_core, strict=True):
             stack = seen.stack if other.pid == track.pid and seen.stack >= 0 else look.stack
             thread = (other.pid, other.tid)
-            native = {True: 0.0, False: 1.0, None: self._odds[thread].native[None]}[seen.moved]
-            yield Where("runqueue", "", stack, thread), share * off_core
-            yield Where("native", "", stack, thread), share * (1 - off_core) * native
-            yield Where("python", "", stack, thread), share * (1 - off_core) * (1 - native)
+            native = {True: 0.0, False: 1.0, None: odd.native[None]}[seen.moved]
+            on_core = share * len(running) * (1 - nobody) * (1 - off) / somebody
+            yield Where("runqueue", "", stack, thread), share * nobody
+            yield Where("native", "", stack, thread), on_core * native
+            yield Where("python", "", stack, thread), on_core * (1 - native)
 
     def _others(self, track: Track, settled: Settled, tick: int) -> Iterator[tuple[Track, Look]]:
         key = (track.pid, settled.child)

@@ -46,7 +46,7 @@ def assemble(recording: Recording, target: str, runs: int = 1, failure: str | No
         overhead=recording.observer_cpu_s / wall_s if main and wall_s else None,
         parts=parts,
         counters=_counters(recording, main),
-        waits=_waits(whole, namer),
+        waits=_waits(whole, accounts, namer, recording),
         lines=_lines(whole, namer),
         threads=tuple(_threads(accounts, recording)),
         children=tuple(_children(accounts, recording)),
@@ -89,11 +89,13 @@ def _counters(recording: Recording, main: Track | None) -> dict[str, float]:
     return {**recording.counters, "runqueue_s": runqueue_s, "waiting_s": waiting_s, "looks": float(len(main.looks))}
 
 
-def _waits(whole: Seconds, namer: Namer) -> tuple[Wait, ...]:
+def _waits(whole: Seconds, accounts: Accounts, namer: Namer, recording: Recording) -> tuple[Wait, ...]:
     found: dict[tuple[str, str, Place], float] = defaultdict(float)
     for where, seconds in whole.items():
-        if where.part not in (*_CPU, "runqueue"):
+        if where.part not in (*_CPU, "runqueue", "child"):
             found[where.part, where.target, namer.user_place(where.stack)] += seconds
+    for (child, stack), seconds in accounts.on_children.items():
+        found["child", recording.processes[child].command, namer.user_place(stack)] += seconds
     return tuple(
         Wait(kind=kind, target=target, file=place.file, line=place.line, function=place.function, seconds=seconds)
         for (kind, target, place), seconds in _longest_first(found)

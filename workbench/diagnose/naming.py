@@ -10,6 +10,7 @@ from pathlib import Path
 from types import CodeType
 from typing import NamedTuple
 
+from workbench.diagnose.awaits import Awaiting
 from workbench.diagnose.recorder import Recording
 
 #: Waiting for other threads or children: told as what those do.
@@ -17,6 +18,7 @@ JOIN = "join"
 #: Waiting for work: no part of what the task waits for.
 IDLE = "idle"
 
+_FIRST_AWAIT = 1 << 40  # stacks of awaits are numbered from here on
 _TAKES_A_LOCK = re.compile(r"^\s*with\b|\bacquire(_lock)?\s*\(|__enter__\s*\(")
 _SOURCES_OF_WORK = ("queues.py", "connection.py", "pool.py")
 
@@ -50,6 +52,8 @@ class Namer:
         self._places: dict[tuple[int, int], Place] = {}
         self._settled: dict[tuple[int, int, bool], Settled] = {}
         self._user_places: dict[int, Place] = {}
+        self._awaits: dict[tuple[tuple[str, int, str], ...], int] = {}
+        self._await_places: dict[int, list[Place]] = {}
 
     def settle(self, wait: int, stack: int, python: bool) -> Settled:
         """Say what a wait stands for, given the stack of the thread; ``python``: its process's stacks can be read."""
@@ -94,8 +98,29 @@ class Namer:
         )
         return found[1] if found else text or "lock"
 
+    def polls(self, stack: int) -> bool:
+        """Say whether a stack is that of an event loop waiting for events."""
+        return any(_is_loop(place) for place in self.places(stack)[:2])
+
+    def awaits(self, awaiting: Awaiting) -> tuple[str, int]:
+        """Return the part that a waiting task stands for, and a number for its stack of awaits."""
+        number = self._awaits.setdefault(awaiting.places, _FIRST_AWAIT + len(self._awaits))
+        places = [Place(*place) for place in awaiting.places]
+        self._await_places[number] = places
+        innermost_of_asyncio = places[0] if "asyncio" in places[0].file else NOWHERE
+        name = Path(innermost_of_asyncio.file).name, innermost_of_asyncio.function.rpartition(".")[2]
+        if name == ("tasks.py", "sleep"):
+            return "sleep", number
+        if name[0] == "locks.py":
+            return "lock", number
+        if name[0] in ("queues.py", "tasks.py", "threads.py", "taskgroups.py", "timeouts.py"):
+            return JOIN, number
+        return "network", number
+
     def places(self, stack: int) -> list[Place]:
         """Return the lines of a stack, the innermost first."""
+        if stack >= _FIRST_AWAIT:
+            return self._await_places[stack]
         return [place for code, at in self._recording.stacks.get(stack, ()) if (place := self._place(code, at)).file]
 
     def user_place(self, stack: int) -> Place:
@@ -130,6 +155,12 @@ class Namer:
 def innermost(places: list[Place]) -> Place:
     """Return the innermost place in the user's own code; the innermost of all where there is none."""
     return next((place for place in places if is_users(place.file)), places[0] if places else NOWHERE)
+
+
+def _is_loop(place: Place) -> bool:
+    return place.file.endswith("selectors.py") or (
+        "asyncio" in place.file and place.function.rpartition(".")[2] in ("run_forever", "run_until_complete", "run")
+    )
 
 
 def _library_folders() -> tuple[str, ...]:

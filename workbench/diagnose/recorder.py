@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from workbench.diagnose.awaits import Awaiting, AwaitWatcher
 from workbench.diagnose.layout import Layout, find_layout
 
 _log = logging.getLogger(__name__)
@@ -88,6 +89,7 @@ class Recording:
     waits: dict[int, tuple[str, str]] = field(default_factory=dict)
     processes: dict[int, Process] = field(default_factory=dict)
     threads: dict[tuple[int, int], str] = field(default_factory=dict)
+    awaits: list[tuple[int, tuple[Awaiting, ...]]] = field(default_factory=list)
     observer_cpu_s: float = 0.0
 
     def read(self, path: Path) -> Self:
@@ -105,6 +107,8 @@ class Recording:
             self.ticks.append(Tick(rest[0], tuple(Seen(*seen) for seen in rest[1]), rest[2]))
         elif kind == "end":
             self.observer_cpu_s = rest[1]
+        elif kind == "awaits":
+            self.awaits = [(ns, tuple(Awaiting(*item) for item in tasks)) for ns, tasks in rest[0]]
         elif kind == "code":
             self.codes[rest[0]] = Code(*rest[1:])
         elif kind == "stack":
@@ -126,6 +130,7 @@ class Recorder:
     def __init__(self, folder: Path | None = None) -> None:
         self._given, self._folder = folder, folder
         self._observer: int | None = None
+        self._awaits = AwaitWatcher(threading.get_ident())
         self.tid = self.start_ns = 0
 
     def start(self) -> None:
@@ -133,6 +138,7 @@ class Recorder:
         self._pid, self.tid = os.getpid(), threading.get_native_id()
         if sys.platform.startswith("linux") and sys.executable and os.path.isdir("/proc/self/task"):
             self._start_observer(find_layout())
+        self._awaits.start()
         self._usage = _usage()
         self.start_ns = time.monotonic_ns()
 
@@ -144,9 +150,15 @@ class Recorder:
         recording = Recording(self._pid, self.tid, self.start_ns, end_ns, counters)
         if self._folder is None or os.getpid() != self._pid:
             return recording
+        self._awaits.stop()
         try:
             self._stop_observer()
-            return recording if self._observer is None else recording.read(self._folder / "recording")
+            if self._observer is None:
+                return recording
+            with open(self._folder / "recording", "ab") as file:
+                seen = [(ns, [tuple(item) for item in tasks]) for ns, tasks in self._awaits.seen]
+                marshal.dump(("awaits", seen), file)
+            return recording.read(self._folder / "recording")
         finally:
             if self._given is None:
                 shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,0 +1,96 @@
+"""Diagnose the corpus and compare with what is known about it: ``bench_diagnose.py [--loaded] [NAME …]``."""
+
+import argparse
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+CORPUS = Path(__file__).parents[1] / "tests" / "corpus"
+sys.path.insert(0, str(CORPUS))
+
+from programs import LABELS, Label  # noqa: E402
+
+from workbench.diagnose.targets import diagnose_target, parse_target  # noqa: E402
+from workbench.results import Diagnosis  # noqa: E402
+
+
+@contextmanager
+def site() -> Iterator[None]:
+    """Serve the corpus's site while the programs run."""
+    command = [sys.executable, str(CORPUS / "server.py")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        os.environ["CORPUS_SITE"] = server.stdout.readline().strip()
+        try:
+            yield
+        finally:
+            server.kill()
+
+
+@contextmanager
+def busy(count: int) -> Iterator[None]:
+    """Keep this many processes busy beside."""
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def main() -> None:
+    options = argparse.ArgumentParser()
+    options.add_argument("--loaded", action="store_true")
+    options.add_argument("names", nargs="*")
+    args = options.parse_args()
+    right = named = nameable = 0
+    chosen = {func.__name__: label for func, label in LABELS.items() if not args.names or func.__name__ in args.names}
+    with site(), busy(2 if args.loaded else 0):
+        for name, label in chosen.items():
+            diagnosis = diagnose_target(parse_target(f"{CORPUS / 'programs.py'}:{name}")).diagnosis
+            wrong = faults(diagnosis, label)
+            right += not any(fault.startswith("verdict") for fault in wrong)
+            nameable += label.wait is not None
+            named += label.wait is not None and not any(fault.startswith("name") for fault in wrong)
+            print(f"{name:26}", row(diagnosis))
+            for fault in wrong:
+                print("      ", fault)
+    print(f"verdict and bound_by right {right} of {len(chosen)}, wait named {named} of {nameable}")
+
+
+def row(diagnosis: Diagnosis) -> str:
+    """Return a diagnosis in a line."""
+    shares = {part: seconds / diagnosis.wall_s for part, seconds in diagnosis.parts.items()}
+    text = " ".join(f"{part} {share:.2f}" for part, share in shares.items() if share >= 0.005)
+    return (
+        f"{diagnosis.verdict:10} {diagnosis.bound_by:9} {diagnosis.wall_s:.2f} s, cost {diagnosis.overhead:.3f}, {text}"
+    )
+
+
+def faults(diagnosis: Diagnosis, label: Label) -> list[str]:
+    """Return what a diagnosis has wrong."""
+    found = []
+    if diagnosis.verdict not in label.verdict or diagnosis.bound_by not in label.bound_by:
+        found.append(f"verdict: expected {'|'.join(label.verdict)}, {'|'.join(label.bound_by)}")
+    if not math.isclose(sum(diagnosis.parts.values()), diagnosis.wall_s, rel_tol=0.05):
+        found.append(f"sum: parts add up to {sum(diagnosis.parts.values()):.3f} s of {diagnosis.wall_s:.3f} s")
+    own_s = diagnosis.wall_s - diagnosis.parts["runqueue"]
+    for part, share in label.shares.items():
+        if abs(diagnosis.parts[part] / own_s - share) > 0.07:
+            found.append(f"share: {part} {diagnosis.parts[part] / own_s:.2f}, expected {share}")
+    if label.wait:
+        kind, target, function = label.wait
+        target = target.replace("SITE", os.environ["CORPUS_SITE"])
+        waits = [(wait.kind, wait.target, wait.function.split(".")[-1]) for wait in diagnosis.waits[:3]]
+        if not any(kind == found_kind and target in name and function == where for found_kind, name, where in waits):
+            found.append(f"name: expected {label.wait}, found {waits}")
+    return found
+
+
+if __name__ == "__main__":
+    main()

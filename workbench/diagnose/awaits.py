@@ -1,0 +1,114 @@
+"""What the tasks of an event loop await, which can't be seen from outside: there it is all one ``epoll_wait``.
+
+A thread looks at the loop only while it polls, when nothing else wants the GIL.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from types import FrameType
+from typing import Any, NamedTuple
+
+LOOK_EVERY_S = 0.01
+LOOK_FOR_LOOP_EVERY_S = 0.05
+_MAX_TASKS = 500
+_LOOP_FUNCTIONS = ("run_forever", "run_until_complete", "_run_once", "run")
+
+
+class Awaiting(NamedTuple):
+    """A task that waits: its name and its lines as ``(file, line, function)``, the innermost first."""
+
+    task: str
+    places: tuple[tuple[str, int, str], ...]
+
+
+class AwaitWatcher:
+    """Watches the event loop of one thread, if it runs one; ``seen`` holds ``(ns, what its tasks await)``."""
+
+    def __init__(self, thread: int) -> None:
+        self.seen: list[tuple[int, tuple[Awaiting, ...]]] = []
+        self._thread = thread
+        self._end = threading.Event()
+        self._loop: Any = None
+        self._ignored: set[Any] = set()
+        self._watcher = threading.Thread(target=self._watch, name="workbench await watcher", daemon=True)
+
+    def start(self) -> None:
+        """Start to watch; tasks that are waiting already are none of the studied ones."""
+        self._ignored = self._tasks()
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """Stop watching."""
+        self._end.set()
+        self._watcher.join()
+
+    def _watch(self) -> None:
+        while not self._end.wait(LOOK_EVERY_S if self._loop is not None else LOOK_FOR_LOOP_EVERY_S):
+            if "asyncio" not in sys.modules:
+                continue
+            frame = sys._current_frames().get(self._thread)
+            if self._loop is None or self._loop.is_closed() or not self._loop.is_running():
+                self._loop = _loop_of(frame)
+            if self._loop is not None and frame is not None and _polls(frame):
+                at = time.monotonic_ns()
+                tasks = sorted(self._tasks() - self._ignored, key=id)[:_MAX_TASKS]
+                self.seen.append((at, tuple(found for task in tasks if (found := _awaiting(task)))))
+
+    def _tasks(self) -> set[Any]:
+        import asyncio
+
+        loop = self._loop or _loop_of(sys._current_frames().get(self._thread))
+        try:
+            return asyncio.all_tasks(loop) if loop is not None else set()
+        except RuntimeError:  # the set changed under our eyes, again and again
+            return set()
+
+
+def _loop_of(frame: FrameType | None) -> Any:
+    """Return the event loop that runs in a stack, if any."""
+    import asyncio
+
+    while frame is not None:
+        if frame.f_code.co_name in _LOOP_FUNCTIONS and "asyncio" in frame.f_code.co_filename:
+            owner = frame.f_locals.get("self")
+            loop = owner if isinstance(owner, asyncio.AbstractEventLoop) else getattr(owner, "_loop", None)
+            if loop is not None:
+                return loop
+        frame = frame.f_back
+    return None
+
+
+def _polls(frame: FrameType) -> bool:
+    """Say whether a thread's innermost frame is a loop that waits for events."""
+    return frame.f_code.co_name in ("select", *_LOOP_FUNCTIONS)
+
+
+def _awaiting(task: Any) -> Awaiting | None:
+    """Return what a task waits for, or None when that is another task."""
+    places: list[tuple[str, int, str]] = []
+    awaited = task.get_coro()
+    while awaited is not None:
+        frame = (
+            getattr(awaited, "cr_frame", None)
+            or getattr(awaited, "gi_frame", None)
+            or getattr(awaited, "ag_frame", None)
+        )
+        if frame is None:
+            break
+        places.append((frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_qualname))
+        awaited = (
+            getattr(awaited, "cr_await", None)
+            or getattr(awaited, "gi_yieldfrom", None)
+            or getattr(awaited, "ag_await", None)
+        )
+    if _stands_for_tasks(getattr(task, "_fut_waiter", None)):
+        return None
+    return Awaiting(task.get_name(), tuple(places[::-1])) if places else None
+
+
+def _stands_for_tasks(future: Any) -> bool:
+    """Say whether a future is a task, or a gathering of them."""
+    return future is not None and (hasattr(future, "get_coro") or type(future).__name__ == "_GatheringFuture")

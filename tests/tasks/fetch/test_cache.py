@@ -8,7 +8,7 @@ import joblib
 import pytest
 
 from workbench import FetchRow, UsageError, fetch_all
-from workbench.tasks.fetch.cache import RowCache, default_folder
+from workbench.tasks.fetch.cache import RowCache
 from workbench.tasks.fetch.fetching import ENGINES
 
 ROW = FetchRow(url="http://127.0.0.1/", status=200, body=b"hello" * 1000)
@@ -187,17 +187,6 @@ def test_a_store_that_vanishes_loses_no_row(folder, fresh, caplog):
     place.write_text("a file is in the way")
     cache.put(ROW)
     assert [record.getMessage()[:43] for record in caplog.records] == ["can't store the answer for http://127.0.0.1"]
-
-
-def test_the_usual_folder_can_be_named(monkeypatch, tmp_path):
-    monkeypatch.setenv("WORKBENCH_CACHE_DIR", str(tmp_path / "own"))
-    assert default_folder() == tmp_path / "own" / "fetch"
-    monkeypatch.delenv("WORKBENCH_CACHE_DIR")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert default_folder() == tmp_path / "workbench" / "fetch"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert default_folder() == tmp_path / ".cache" / "workbench" / "fetch"
 
 
 def test_true_uses_the_usual_folder(monkeypatch, tmp_path, fresh):

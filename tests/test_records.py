@@ -58,6 +58,16 @@ def test_commit_and_dirty_flag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert records.provenance()["dirty"] is True
 
 
+def test_a_record_names_no_folder_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = (f"{tmp_path}/code.py", f"{Path.home()}/lib/a.py", "/usr/lib/b.py", f"run {tmp_path}/x {Path.home()}/y")
+    table = Table(title="t", columns=files, rows=(files,))
+    loaded = records.load(records.save(table, "t"))
+    assert loaded.rows == (("code.py", "~/lib/a.py", "/usr/lib/b.py", "run x ~/y"),)
+    assert loaded.columns == loaded.rows[0]
+    assert str(tmp_path) not in Path("data/results/t.csv").read_text()
+
+
 def test_a_record_is_never_overwritten_silently(tmp_path: Path) -> None:
     path = records.save(SQUARES, "squares", tmp_path)
     other = Table(title="other", columns=("a",), rows=())

@@ -105,7 +105,7 @@ def plot_shares(diagnoses: Sequence[Diagnosis]) -> Figure:
             if share >= 12:
                 axes.text(left + share / 2, place, f"{part} {share:.0f} %", ha="center", va="center", color="white")
             left += share
-    axes.set_yticks(range(len(diagnoses)), [f"{item.target}\n{item.verdict}" for item in diagnoses])
+    axes.set_yticks(range(len(diagnoses)), [f"{short_name(item.target)}\n{item.verdict}" for item in diagnoses])
     axes.invert_yaxis()
     axes.set(xlim=(0, 100), xlabel="share of the wall time, %")
     return figure
@@ -154,6 +154,17 @@ def _(result: Table) -> Figure:
 def _groups(frame: pd.DataFrame, column: str | None) -> list[tuple[str, pd.DataFrame]]:
     """Split a table by the values of a column, in the order in which they come; whole when there is no column."""
     return [(str(name), group) for name, group in frame.groupby(column, sort=False)] if column else [("", frame)]
+
+
+def short_name(target: str) -> str:
+    """Return the last part of a target's name.
+
+    Examples
+    --------
+    >>> short_name("package.module:function"), short_name("script.py")
+    ('function', 'script.py')
+    """
+    return target.rpartition(":")[2]
 
 
 def to_svg(figure: Figure) -> str:

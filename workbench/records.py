@@ -31,6 +31,9 @@ _Result = TypeVar("_Result", bound=Result)
 def save(result: _Result, name: str, folder: str | os.PathLike[str] = RESULTS, *, replace: bool = False) -> Path:
     """Save a result as ``folder/name.json``, and its table as ``folder/name.csv``.
 
+    Records are made to be shared: paths in them are relative to the checkout, or the folder, in which we are, and those
+    in the user's home folder begin with ``~``.
+
     Parameters
     ----------
     result
@@ -71,6 +74,7 @@ def save(result: _Result, name: str, folder: str | os.PathLike[str] = RESULTS, *
     if not result.provenance:
         result = replaced(result, provenance=provenance())  # type: ignore[type-var]
     try:
+        result = type(result).from_json(_portable(result.to_json(), _prefixes()))
         text = json.dumps(result.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_whole(path, text + "\n")
@@ -145,6 +149,24 @@ def _understood(data: Any, path: str | os.PathLike[str]) -> Result:
         raise RecordError(f"{path}: {error}") from None
 
 
+def _prefixes() -> dict[str, str]:
+    """Return what paths of this machine begin with and what stands for it in a record, the longest first."""
+    top = _git("rev-parse", "--show-toplevel")
+    return {f"{top or os.getcwd()}/": "", f"{Path.home()}/": "~/"}
+
+
+def _portable(data: Any, prefixes: dict[str, str]) -> Any:
+    """Replace the beginnings of paths wherever they stand in plain data."""
+    if isinstance(data, dict):
+        return {key: _portable(value, prefixes) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_portable(value, prefixes) for value in data]
+    if isinstance(data, str):
+        for prefix, short in prefixes.items():
+            data = data.replace(prefix, short)
+    return data
+
+
 def _write_whole(path: Path, text: str) -> None:
     """Write a file so that a reader, a full disk or an interrupt never sees half of it."""
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".", delete=False) as file:
@@ -160,14 +182,18 @@ def _write_whole(path: Path, text: str) -> None:
 
 def _commit() -> tuple[str | None, bool | None]:
     """Return the commit of the checkout we are in and whether it has changes; results themselves don't count."""
-    git = ["git", "--no-optional-locks"]
-    changed = [*git, "status", "--porcelain", "--", ":/", f":(exclude,top){RESULTS.as_posix()}"]
+    commit = _git("rev-parse", "HEAD")
+    changed = _git("status", "--porcelain", "--", ":/", f":(exclude,top){RESULTS.as_posix()}")
+    return commit, None if commit is None else bool(changed)
+
+
+def _git(*words: str) -> str | None:
+    """Return what git says in the current folder; None where it is no checkout or git is missing."""
+    command = ["git", "--no-optional-locks", *words]
     try:
-        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True)
-        status = subprocess.run(changed, capture_output=True, text=True, timeout=5, check=True)
+        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
     except (OSError, subprocess.SubprocessError):
-        return None, None
-    return commit.stdout.strip(), bool(status.stdout.strip())
+        return None
 
 
 def _version(package: str) -> str | None:

@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from workbench import records
 from workbench.errors import MissingExtraError, RecordError
-from workbench.plots import plot, to_svg
-from workbench.results import Comparison, Diagnosis, Provenance, Result, Table
+from workbench.plots import plot, short_name, to_svg
+from workbench.results import Comparison, Diagnosis, Line, Provenance, Result, Table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+#: Lines and waits with a smaller share of the wall time are left out of the page; the record has them.
+LEAST_SHARE = 0.005
+MOST_LINES = 12
 
 logger = logging.getLogger(__name__)
 
@@ -170,26 +174,34 @@ def _sentences(result: Any) -> tuple[str, Sequence[str]]:
 
 @_sentences.register(Diagnosis)
 def _(result: Diagnosis) -> tuple[str, Sequence[str]]:
-    return f"{result.target}: {result.verdict}", result.reasons
+    return f"{short_name(result.target)}: {result.verdict}", result.reasons
 
 
 @_sentences.register(Comparison)
 def _(result: Comparison) -> tuple[str, Sequence[str]]:
-    return f"Remedies for {result.target}", (result.reason,)
+    return f"Remedies for {short_name(result.target)}", (result.reason,)
 
 
 def _tables(result: Result) -> list[tuple[str, pd.DataFrame]]:
     """Return the tables of a record with their captions; empty ones are left out."""
     import pandas as pd
 
-    tables = [("", result.table().dropna(axis="columns", how="all"))]
-    if isinstance(result, Diagnosis):
-        tables += [
-            ("What it waited for", pd.DataFrame(list(map(vars, result.waits)))),
-            ("Lines", pd.DataFrame(list(map(vars, result.lines)))),
-            ("Children", pd.DataFrame(list(map(vars, result.children)))),
+    if not isinstance(result, Diagnosis):
+        tables = [("", result.table().dropna(axis="columns", how="all"))]
+    else:
+        parts = result.table()
+        lines = [line for line in result.lines if _line_s(line) >= LEAST_SHARE * result.wall_s]
+        waits = [wait for wait in result.waits if wait.seconds >= LEAST_SHARE * result.wall_s]
+        tables = [
+            ("Where the wall time went", parts[parts["seconds"] > 0]),
+            ("What it waited for", pd.DataFrame(list(map(vars, waits)))),
+            ("Lines", pd.DataFrame(list(map(vars, sorted(lines, key=_line_s, reverse=True)[:MOST_LINES])))),
         ]
     return [(caption, frame) for caption, frame in tables if not frame.empty]
+
+
+def _line_s(line: Line) -> float:
+    return line.python_s + line.native_s + line.wait_s
 
 
 def _html(frame: pd.DataFrame) -> str:

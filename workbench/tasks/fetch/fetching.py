@@ -7,7 +7,7 @@ import resource
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import FetchError, UsageError
@@ -202,13 +202,19 @@ class _Call:
         try:
             for row in arriving:
                 self._take(row)
-                if self._store and row.ok:
-                    self._store.put(row)
+                self._keep(row)
         except KeyboardInterrupt as interrupt:
-            # Thrown in, it makes the engine stop and hand over the rows that are ready; then it comes out again.
-            self._take(arriving.throw(interrupt))
-            for row in arriving:
+            waiting = _stopped(arriving, interrupt)
+            for row in waiting:
                 self._take(row)
+            for row in waiting:
+                self._keep(row)
+            raise
+
+    def _keep(self, row: FetchRow) -> None:
+        """Store a row for the next call: also for the one after an interrupt, which goes on where this one stopped."""
+        if self._store and row.ok:
+            self._store.put(row)
 
     def _take(self, row: FetchRow) -> None:
         self._rows[row.url] = row
@@ -224,3 +230,13 @@ class _Call:
             return FetchRow(url=sendable(url))
         except FetchError as error:
             return FetchRow(url=str(url), error=str(error))
+
+
+def _stopped(arriving: Generator[FetchRow], interrupt: KeyboardInterrupt) -> list[FetchRow]:
+    """Stop an engine by an interrupt that came while it was not running; return the rows that were ready by then."""
+    waiting: list[FetchRow] = []
+    with suppress(KeyboardInterrupt):  # comes out again after the last row
+        waiting.append(arriving.throw(interrupt))
+        while True:
+            waiting.append(next(arriving))
+    return waiting

@@ -152,9 +152,9 @@ def measure_site(site: Site) -> pd.DataFrame:
 def main() -> None:
     with Site() as site:
         for name, title, measure in (
-            ("fetch_engines", f"{URLS:,} URLs at 50 ms, median of {ROUNDS} rounds in turn", compare_engines),
-            ("fetch_concurrency", f"{URLS:,} URLs with several concurrencies", compare_concurrencies),
-            ("fetch_site", "throughput of the local site", measure_site),
+            ("benchmarks.fetch-engines", f"{URLS:,} URLs at 50 ms, median of {ROUNDS} rounds in turn", compare_engines),
+            ("benchmarks.fetch-concurrency", f"{URLS:,} URLs with several concurrencies", compare_concurrencies),
+            ("benchmarks.fetch-site", "throughput of the local site", measure_site),
         ):
             table = measure(site)
             print(f"{title}\n{table.to_string(index=False, float_format='{:.3g}'.format)}\n")

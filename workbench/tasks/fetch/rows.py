@@ -31,7 +31,7 @@ class FetchRow:
         Decoded; empty where no whole answer came.
     elapsed_s : float
         From the moment the URL's turn came (time in the queue doesn't count) until its row was ready; for a row from
-        the cache, what it took to fetch it then.
+        the cache, what the look-up took.
     error : str or None
         One line that says what went wrong, a status of 400 or more included; None for a whole and good answer.
     attempts : int

@@ -107,6 +107,7 @@ def _run(notebook: Path, parameters: dict[str, Any], executed: Path) -> str | No
             kernel_name="python3",
             cwd=str(notebook.parent),
             progress_bar=False,
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
         )
     except PapermillExecutionError as error:
         return f"cell {error.exec_count}: {error.ename}: {error.evalue.splitlines()[0] if error.evalue else ''}"

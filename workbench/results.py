@@ -244,7 +244,7 @@ class Comparison(Result):
         """Return one row for each remedy, the baseline first."""
         import pandas as pd
 
-        return pd.DataFrame([dataclasses.asdict(row) for row in self.rows])
+        return pd.DataFrame([dataclasses.asdict(row) for row in self.rows]).astype({"workers": "Int64"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,6 +65,15 @@ def test_a_second_call_computes_nothing(counted):
     assert square.memoized.info() == MemoInfo(warm_hits=1, stored_hits=0, shared=0, misses=2)
 
 
+def test_integers_of_thousands_of_digits_are_arguments_as_any_other(counted):
+    huge = 3**30_000
+    first, second = counted(lambda n: n % 1000, maxsize=0), counted(lambda n: n % 1000, maxsize=0, ttl_s=60)
+    for memoized in (first, second):
+        assert [memoized(huge), memoized(huge)] == [huge % 1000] * 2
+    assert len(first.calls) == 1, "the answer is on disk"
+    assert len(second.calls) == 2, "joblib keeps no date for it, so that it can't be known to be fresh"
+
+
 def test_the_next_process_finds_it_on_disk(counted):
     counted()(3)
     again = counted()  # nothing in common with the first but the folder

@@ -99,6 +99,10 @@ class Store:
         self._passing.answer = (answer,)
         try:
             self._memorized.call(*args, **kwargs)
+        except ValueError as error:
+            # Once the answer is stored, joblib notes the repr of the arguments beside it, and Python refuses that for
+            # integers of thousands of digits. Such an answer has no date: with a ttl_s it will not be used.
+            logger.debug("no note of the arguments beside an answer of %s: %s", self._name, error)
         finally:
             self._passing.answer = None
         return time.time() + self._ttl_s

@@ -14,7 +14,7 @@ from workbench.results import PARTS
         ({"python": 1.0}, "CPU-bound", "python"),
         ({"python": 0.2, "native": 0.8}, "CPU-bound", "native"),
         ({"python": 0.6, "runqueue": 0.4}, "CPU-bound", "python"),
-        ({"python": 0.3, "runqueue": 0.7}, "contended", "runqueue"),
+        ({"python": 0.2, "runqueue": 0.8}, "contended", "runqueue"),
         ({"python": 0.5, "gil": 0.5}, "contended", "gil"),
         ({"python": 0.25, "gil": 0.75}, "contended", "gil"),
         ({"lock": 0.9, "sleep": 0.1}, "contended", "lock"),

@@ -15,12 +15,17 @@ from typing import NamedTuple
 
 from workbench.diagnose.naming import IDLE, JOIN, Namer, Settled
 from workbench.diagnose.recorder import Recording, Seen
+from workbench.records import cores_allowed
 
 RUNNING = -1
+#: Paces of a running thread, as the observer tells them.
+AT_CALL, BETWEEN_CALLS, MOVED, UNKNOWN = 0, 1, 2, -1
 #: The counters of a thread that is ready may lag behind by about this much.
 _LAG_S = 0.012
 #: Sleeps no longer than this, while others work for the sleeper, are a way of waiting for them.
 _POLLING_S = 0.06
+#: The share of all cores' time from which a task leaves nothing to be had.
+_ALL_CORES = 0.8
 #: What tasks await holds for a moment, if it was seen no longer than this before or after.
 _AWAITS_HOLD_NS = 60_000_000
 
@@ -43,7 +48,7 @@ class Look:
 
     wait: int
     stack: int
-    moved: bool | None
+    pace: int
     seconds: float = 0.0
 
 
@@ -59,15 +64,15 @@ class Track:
     looks: list[Look] = field(default_factory=list)
     slices: list[tuple[float, float, float]] = field(default_factory=list)
     open: list[float] = field(default_factory=list)
-    seen_running: Counter[tuple[int, bool | None]] = field(default_factory=Counter)
+    seen_running: Counter[tuple[int, int]] = field(default_factory=Counter)
     seen_waiting: Counter[tuple[int, int]] = field(default_factory=Counter)
 
     def add(self, seen: Seen, seconds: float) -> None:
         """Add a look, ``seconds`` after the one before; the time is split when the counters are up to date."""
-        self.looks.append(Look(seen.wait, seen.stack, seen.moved))
+        self.looks.append(Look(seen.wait, seen.stack, seen.pace))
         self.open.append(seconds)
         if seen.wait == RUNNING:
-            self.seen_running[seen.stack, seen.moved] += 1
+            self.seen_running[seen.stack, seen.pace] += 1
         else:
             self.seen_waiting[seen.wait, seen.stack] += 1
         if seen.wait != RUNNING:  # a thread that is not ready has its counters up to date
@@ -75,7 +80,7 @@ class Track:
 
     def skip(self, seconds: float) -> None:
         """Add time in which the thread was not looked at."""
-        self.looks.append(Look(RUNNING, -1, None))
+        self.looks.append(Look(RUNNING, -1, UNKNOWN))
         self.open.append(seconds)
 
     def go_on(self, seconds: float) -> None:
@@ -148,9 +153,8 @@ class Accounts:
         self._recording, self._namer = recording, namer
         self.tracks = make_tracks(recording)
         self.main = self.tracks.get((recording.pid, recording.tid))
-        self._odds = {key: Odds.of(track) for key, track in self.tracks.items()}
+        self._native = {key: _native_odds(track) for key, track in self.tracks.items()}
         self._families: dict[tuple[int, int], list[Track]] = {}
-        self._io: dict[tuple[int, int], dict[int, Settled]] = {key: self._io_calls(t) for key, t in self.tracks.items()}
         self._await_times = [at for at, _ in recording.awaits]
         #: Seconds that the task's thread waited for each of its children, by ``(child, stack)``.
         self.on_children: defaultdict[tuple[int, int], float] = defaultdict(float)
@@ -163,7 +167,7 @@ class Accounts:
         for offset, (look, (on_cpu, runqueue, waiting)) in enumerate(zip(track.looks, track.slices, strict=True)):
             running = look if look.wait == RUNNING else previous if previous.wait == RUNNING else None
             if running is not None:
-                self._add_on_cpu(seconds, track, running.stack, running.moved, on_cpu)
+                self._add_on_cpu(seconds, track, running.stack, running.pace, on_cpu)
             else:
                 unseen_on_cpu += on_cpu
             seconds[Where("runqueue", "", look.stack, (track.pid, track.tid))] += runqueue
@@ -176,41 +180,54 @@ class Accounts:
                 unseen_waiting += waiting
             previous = look
         self._spread_unseen(seconds, track, unseen_on_cpu, unseen_waiting)
+        if track is self.main:
+            self._move_kernel_work(seconds)
         return seconds
 
-    def _add_on_cpu(self, seconds: Seconds, track: Track, stack: int, moved: bool | None, amount: float) -> None:
+    def _add_on_cpu(self, seconds: Seconds, track: Track, stack: int, pace: int, amount: float) -> None:
         thread = (track.pid, track.tid)
-        native = self._odds[thread].native[moved]
-        io = self._io[thread].get(stack)
-        what = Where(io.part, io.target, stack, thread) if io else Where("native", "", stack, thread)
-        seconds[what] += native * amount
+        native = self._native[thread].get(pace, 0.0)
+        seconds[Where("native", "", stack, thread)] += native * amount
         seconds[Where("python", "", stack, thread)] += (1 - native) * amount
 
-    def _io_calls(self, track: Track) -> dict[int, Settled]:
-        """Return the calls that mostly wait for disk or network: their time on a core is the kernel's work for that."""
-        odds = self._odds[track.pid, track.tid]
-        found = {}
-        for (wait, stack), count in track.seen_waiting.items():
-            settled = self._namer.settle(wait, stack, self._readable(track))
-            still = track.seen_running[stack, False] * (1 - odds.off_core[False])
-            if settled.part in ("disk", "network") and stack >= 0 and count >= still:
-                found[stack] = settled
-        return found
+    def _move_kernel_work(self, seconds: Seconds) -> None:
+        """Count what the kernel did on a core for disk and network to these, where they took longer than that.
+
+        Writing to a fast disk is part waiting and part the kernel's own work; neither would be there without the disk.
+        """
+        kernel_s = self._recording.counters.get("thread_system_s", 0.0)
+        outside = {where: amount for where, amount in seconds.items() if where.part in ("disk", "network")}
+        native = {where: amount for where, amount in seconds.items() if where.part == "native"}
+        native_s = math.fsum(native.values())
+        if not native_s or math.fsum(outside.values()) < kernel_s:
+            return
+        share = min(1.0, kernel_s / native_s)
+        longest = max(outside, key=outside.__getitem__, default=None)
+        for where, amount in native.items():
+            if longest is not None:
+                seconds[where] -= share * amount
+                seconds[where._replace(part=longest.part, target=longest.target)] += share * amount
 
     def _spread_unseen(self, seconds: Seconds, track: Track, on_cpu: float, waiting: float) -> None:
         """Share out time that fell between two looks as the looks of that thread show it on the whole."""
         total = track.seen_running.total()
-        for (stack, moved), count in track.seen_running.items():
-            self._add_on_cpu(seconds, track, stack, moved, on_cpu * count / total)
+        for (stack, pace), count in track.seen_running.items():
+            self._add_on_cpu(seconds, track, stack, pace, on_cpu * count / total)
         if not total and on_cpu:
             python = "python" if self._readable(track) and track.looks[-1].stack >= 0 else "native"
             seconds[Where(python, "", track.looks[-1].stack, (track.pid, track.tid))] += on_cpu
         total = track.seen_waiting.total()
         for (wait, stack), count in track.seen_waiting.items():
-            for where, share in self._settle(track, Look(wait, stack, False), track.last):
+            for where, share in self._settle(track, Look(wait, stack, UNKNOWN), track.last):
                 seconds[where] += share * waiting * count / total
         if not total and waiting:
             seconds[Where("other", "waits too short to be seen", -1, (track.pid, track.tid))] += waiting
+
+    def crowds_itself(self) -> bool:
+        """Say whether the task and its children alone take nearly all the cores they are allowed."""
+        on_cpu = math.fsum(track.totals()[0] for track in self.tracks.values())
+        wall_s = (self._recording.end_ns - self._recording.start_ns) / 1e9
+        return on_cpu >= _ALL_CORES * cores_allowed() * wall_s
 
     def _readable(self, track: Track) -> bool:
         return self._recording.processes[track.pid].python
@@ -303,14 +320,13 @@ class Accounts:
         self, track: Track, look: Look, running: list[tuple[Track, Look]], share: float
     ) -> Iterator[tuple[Where, float]]:
         """Share out the moment among threads that are ready; it is run queue only when none of them had a core."""
-        odds = [self._odds[other.pid, other.tid] for other, _ in running]
-        off_core = [odd.off_core[seen.moved] for odd, (_, seen) in zip(odds, running, strict=True)]
+        off_core = [_runqueue_share(other) for other, _ in running]
         nobody = math.prod(off_core)
         somebody = sum(1 - off for off in off_core) or 1.0
-        for (other, seen), odd, off in zip(running, odds, off_core, strict=True):
+        for (other, seen), off in zip(running, off_core, strict=True):
             stack = seen.stack if other.pid == track.pid and seen.stack >= 0 else look.stack
             thread = (other.pid, other.tid)
-            native = {True: 0.0, False: 1.0, None: odd.native[None]}[seen.moved]
+            native = self._native[thread].get(seen.pace, 0.0)
             on_core = share * len(running) * (1 - nobody) * (1 - off) / somebody
             yield Where("runqueue", "", stack, thread), share * nobody
             yield Where("native", "", stack, thread), on_core * native
@@ -341,27 +357,21 @@ def _runqueue_share(track: Track) -> float:
     return runqueue / (on_cpu + runqueue) if runqueue else 0.0
 
 
-class Odds(NamedTuple):
-    """What a look at a thread that is ready to run means, by what it showed: moving, not moving, or not to be told.
+def _native_odds(track: Track) -> dict[int, float]:
+    """Return, for each pace that a look may show, the probability that the thread was in native code.
 
-    ``off_core`` is the probability that it had no core; ``native`` that, when it had one, it ran native code. A thread
-    without a core does not move either: if a share ``r`` of the looks finds it off the core and a share ``m`` moving,
-    the rest are native.
+    A thread that moves runs Python, and so does one at an instruction that calls nothing. One that stays at a call is
+    in native code, or was running Python when it lost its core. The share of time in the run queue tells how many
+    looks show the latter, and so do the looks that show it still between two calls; the more cautious answer is taken.
     """
-
-    off_core: dict[bool | None, float]
-    native: dict[bool | None, float]
-
-    @classmethod
-    def of(cls, track: Track) -> Odds:
-        """Return the odds for one thread."""
-        moved = Counter(
-            {state: sum(n for (_, at), n in track.seen_running.items() if at is state) for state in (True, False)}
-        )
-        off = _runqueue_share(track)
-        moving = moved[True] / moved.total() if moved.total() else 0.0
-        python = min(1.0, moving / (1 - off)) if off < 1 else 0.0
-        return cls(
-            off_core={True: 0.0, False: min(1.0, off / (1 - moving)) if moving < 1 else 0.0, None: off},
-            native={True: 0.0, False: (1 - python) / (1 - moving) if moving < 1 else 0.0, None: 1 - python},
-        )
+    looks = Counter[int]()
+    for (_, pace), count in track.seen_running.items():
+        looks[pace] += count
+    moved = looks[MOVED] + looks[MOVED | BETWEEN_CALLS]
+    between = (looks[MOVED | BETWEEN_CALLS] + 1) / (moved + 2)
+    known = looks.total() - looks[UNKNOWN]
+    off_core = min(_runqueue_share(track), 0.99)
+    by_runqueue = (known - moved - off_core * known) / (1 - off_core)
+    by_place = looks[AT_CALL] - looks[BETWEEN_CALLS] * (1 - between) / between
+    native = max(0.0, min(by_runqueue, by_place, looks[AT_CALL]))
+    return {AT_CALL: native / looks[AT_CALL] if native else 0.0, UNKNOWN: native / known if known else 1.0}

@@ -35,7 +35,7 @@ def assemble(recording: Recording, target: str, runs: int = 1, failure: str | No
         scale = wall_s / seen_s if seen_s else 0.0
         whole = Seconds(float, {where: seconds * scale for where, seconds in whole.items()})
     parts = _parts(whole) if main else _parts_from_counters(recording, wall_s)
-    verdict = _judge(parts, wall_s, len(main.looks) if main else 0)
+    verdict = _judge(parts, wall_s, accounts)
     return Diagnosis(
         target=target,
         verdict=verdict.verdict,
@@ -69,8 +69,9 @@ def _parts_from_counters(recording: Recording, wall_s: float) -> dict[str, float
     return {**dict.fromkeys(PARTS, 0.0), "python": cpu_s, "other": wall_s - cpu_s}
 
 
-def _judge(parts: dict[str, float], wall_s: float, looks: int) -> Verdict:
-    verdict = judge(parts)
+def _judge(parts: dict[str, float], wall_s: float, accounts: Accounts) -> Verdict:
+    looks = len(accounts.main.looks) if accounts.main else 0
+    verdict = judge(parts, crowds_itself=accounts.crowds_itself())
     if not looks:
         blind = "the task could not be watched from outside: only clocks and counters were read, so Python and native "
         return verdict._replace(

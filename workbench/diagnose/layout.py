@@ -24,6 +24,11 @@ Layout = dict[str, int]
 _WORD = struct.calcsize("P")
 _SYMBOL_INFO = 1  # RTLD_DL_SYMENT
 _FIRST_LINE = 7_654_321
+_INLINE = (
+    "LOAD_FAST", "LOAD_CONST", "LOAD_GLOBAL_", "LOAD_ATTR_INSTANCE", "LOAD_ATTR_METHOD", "LOAD_ATTR_SLOT",
+    "JUMP", "POP_JUMP", "FOR_ITER_", "COMPARE_OP_INT", "COMPARE_OP_FLOAT", "CALL_PY_", "RESUME",
+    "BINARY_OP_ADD_FLOAT", "BINARY_OP_ADD_INT", "BINARY_OP_SUBTRACT_", "BINARY_OP_MULTIPLY_FLOAT",
+)  # fmt: skip
 
 
 class _DlInfo(ctypes.Structure):
@@ -45,7 +50,7 @@ def find_layout() -> Layout | None:
         _log.info("can't read own memory, so lines will be missing: %s", error)
         return None
     try:
-        layout = {**_runtime(), **_strings(), **_code_object(memory), **_frames(memory)}
+        layout = {**_runtime(), **_strings(), **_opcodes(), **_code_object(memory), **_frames(memory)}
         return {**layout, **_threads(memory, layout)}
     except (OSError, ValueError, struct.error, AttributeError) as error:
         _log.info("this interpreter's memory is laid out in an unknown way, so lines will be missing: %s", error)
@@ -85,6 +90,14 @@ def _strings() -> Layout:
         "str_ascii_data": sys.getsizeof("") - 1,
         "str_wide_data": sys.getsizeof("é") - 2,
     }
+
+
+def _opcodes() -> Layout:
+    """Return, as a set of bits, the opcodes that never call into C for long: a thread at one of them runs Python."""
+    import dis
+
+    opcodes: dict[str, int] = getattr(dis, "_all_opmap", dis.opmap)  # with the specialised ones, where they are told
+    return {"inline_opcodes": sum(1 << number for name, number in opcodes.items() if name.startswith(_INLINE))}
 
 
 def _code_object(memory: int) -> Layout:

@@ -48,6 +48,7 @@ class Namer:
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
+        self._has_children = len(recording.processes) > 1
         self._codes: dict[int, CodeType] = {}
         self._places: dict[tuple[int, int], Place] = {}
         self._settled: dict[tuple[int, int, bool], Settled] = {}
@@ -71,7 +72,7 @@ class Namer:
             return Settled(IDLE, target, "sleep" if target.endswith("timed") else "other")
         if raw == "pipe":
             selecting = places and places[0].file.endswith("selectors.py")
-            return Settled(JOIN, target, "sleep" if selecting else "other")
+            return Settled(JOIN, target, "child" if self._has_children else "sleep" if selecting else "other")
         if raw == "futex":
             return self._futex(target, places)
         return Settled(raw, target, raw)

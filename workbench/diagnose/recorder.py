@@ -45,7 +45,7 @@ class Seen(NamedTuple):
     runqueue_ns: int
     wait: int
     stack: int
-    moved: bool | None
+    pace: int
 
 
 class Process(NamedTuple):
@@ -217,9 +217,11 @@ def _allow_observer() -> None:
 def _usage() -> dict[str, float]:
     """Return the CPU seconds, in user and system mode and of ended children, and bytes and switches counted so far."""
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    thread = resource.getrusage(getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF))
     return {
         "user_s": own.ru_utime,
         "system_s": own.ru_stime,
+        "thread_system_s": thread.ru_stime,
         "children_s": children.ru_utime + children.ru_stime,
         "voluntary_switches": own.ru_nvcsw,
         "involuntary_switches": own.ru_nivcsw,

@@ -9,8 +9,9 @@ from typing import NamedTuple
 DOMINANT = 0.7
 #: The share of the time on and for the CPU, from which waiting for each other is what bounds threads.
 CONTENDED = 0.33
-#: The share of the wall time from which waiting for a core is what bounds a task that wants one.
-CROWDED_OUT = 0.6
+#: The share of the wall time from which waiting for a core is what bounds a task that wants one: when others take the
+#: cores, and when its own threads and children do.
+CROWDED_OUT, CROWDS_ITSELF = 0.7, 0.45
 
 CPU = ("python", "native")
 CONTENTION = ("gil", "lock")
@@ -38,11 +39,12 @@ class Verdict(NamedTuple):
     reasons: tuple[str, ...]
 
 
-def judge(parts: Mapping[str, float]) -> Verdict:
+def judge(parts: Mapping[str, float], *, crowds_itself: bool = False) -> Verdict:
     """Say what bounds a task whose wall time (seconds) went to these parts.
 
     Time in the run queue is the machine's doing, not the task's: the verdict is about the rest, unless the task wants
-    the CPU and waits for a core most of the time.
+    the CPU and waits for a core most of the time (``crowds_itself``: it is its own threads and children that take the
+    cores).
 
     Examples
     --------
@@ -75,7 +77,7 @@ def judge(parts: Mapping[str, float]) -> Verdict:
     if verdict == "unclear":
         return Verdict("unclear", "unclear", reasons)
     if verdict == "CPU-bound":
-        if seconds["runqueue"] > CROWDED_OUT * wall_s:
+        if seconds["runqueue"] > (CROWDS_ITSELF if crowds_itself else CROWDED_OUT) * wall_s:
             return Verdict("contended", "runqueue", reasons)
         contention_s = sum(seconds[part] for part in CONTENTION)
         contended = contention_s >= CONTENDED * group_s

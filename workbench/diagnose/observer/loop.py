@@ -6,9 +6,9 @@ The recording is a stream of marshalled tuples:
 - ``("stack", number, ((code, instruction), …))`` a Python stack, innermost first, told once;
 - ``("wait", number, raw kind, target)`` something waited for, told once;
 - ``("process", pid, parent, command, is_python)`` and ``("thread", pid, tid, name)``, told once;
-- ``("tick", ns, ((pid, tid, on_cpu_ns, runqueue_ns, wait, stack, moved), …), gone)`` what changed since the tick
-  before: cumulative counters, the wait (−1: running), the stack (−1: none), whether it was seen executing Python
-  instructions; ``gone`` are the threads that ended;
+- ``("tick", ns, ((pid, tid, on_cpu_ns, runqueue_ns, wait, stack, pace), …), gone)`` what changed since the tick
+  before: cumulative counters, the wait (−1: running), the stack (−1: none), the pace (below);
+  ``gone`` are the threads that ended;
 - ``("end", ns, cpu_s)`` the last one, with the CPU time of the observer itself.
 """
 
@@ -30,13 +30,15 @@ if TYPE_CHECKING:
     from typing import Any
 
     Layout = dict[str, int]
-    Seen = tuple[int, int, int, int, int, int, bool | None]
+    Seen = tuple[int, int, int, int, int, int, int]
     Numbered = Callable[..., int]
     Tell = Callable[[tuple[Any, ...]], None]
 
 RUNNING = -1
+#: The pace of a running thread is the sum of these, or `UNKNOWN`.
+BETWEEN_CALLS, MOVED, UNKNOWN = 1, 2, -1
 #: Mean seconds between two looks, by the age of the task. They are random, so as to see periodic work fairly.
-INTERVALS = ((5.0, 0.003), (30.0, 0.005), (300.0, 0.01), (float("inf"), 0.04))
+INTERVALS = ((2.0, 0.003), (10.0, 0.005), (60.0, 0.008), (600.0, 0.02), (float("inf"), 0.05))
 CHILDREN_EVERY_S = 0.02
 STEP_ASIDE_EVERY_S = 0.02
 FLUSH_EVERY_S = 0.25
@@ -63,8 +65,9 @@ class Thread:
 
     def __init__(self, pid: int, tid: int) -> None:
         self.tid = tid
-        self._folder = folder = f"/proc/{pid}/task/{tid}/"
+        folder = f"/proc/{pid}/task/{tid}/"
         self._schedstat = os.open(folder + "schedstat", os.O_RDONLY)
+        self._stat = os.open(folder + "stat", os.O_RDONLY)
         try:
             self._syscall = os.open(folder + "syscall", os.O_RDONLY)
         except OSError:
@@ -84,12 +87,11 @@ class Thread:
 
     def core(self) -> int:
         """Return the core on which the thread ran last."""
-        with open(self._folder + "stat") as file:
-            return int(file.read().rpartition(") ")[2].split()[36])
+        return int(os.pread(self._stat, 1000, 0).rpartition(b") ")[2].split()[36])
 
     def close(self) -> None:
         """Let go of the thread."""
-        for fd in (self._schedstat, self._syscall):
+        for fd in (self._schedstat, self._stat, self._syscall):
             if fd >= 0:
                 os.close(fd)
 
@@ -109,6 +111,7 @@ class Process:
         self.pid, self.parent, self.tell = pid, parent, tell
         self.number_wait, self.number_stack, number_code = numbers
         self.threads: dict[int, Thread] = {}
+        self._tasks, self._links = f"/proc/{pid}/task", 0
         self.memory: Memory | None = None
         self.stacks: Stacks | None = None
         self.command, here = _command(pid), _image(pid, image[0]) if image else 0
@@ -121,23 +124,29 @@ class Process:
 
     def look(self) -> tuple[list[Seen], list[tuple[int, int]]]:
         """Return the threads that changed and those that ended."""
-        tids = set(map(int, os.listdir(f"/proc/{self.pid}/task")))
-        gone = [tid for tid in self.threads if tid not in tids]
-        changed = []
-        for tid in tids:
+        if os.stat(self._tasks).st_nlink != self._links:  # threads came or went
+            self._find_threads()
+        changed, gone = [], []
+        for tid, thread in self.threads.items():
             try:
-                if tid not in self.threads:
-                    thread = self.threads[tid] = Thread(self.pid, tid)
-                    self.tell(("thread", self.pid, tid, thread.name))
-                seen = self._look_at(self.threads[tid])
+                seen = self._look_at(thread)
             except OSError:
-                gone += [tid] if tid in self.threads else []
+                gone.append(tid)
                 continue
             if seen:
                 changed.append(seen)
         for tid in gone:
             self.threads.pop(tid).close()
+            self._links = 0
         return changed, [(self.pid, tid) for tid in gone]
+
+    def _find_threads(self) -> None:
+        self._links = os.stat(self._tasks).st_nlink
+        for tid in map(int, os.listdir(self._tasks)):
+            if tid not in self.threads:
+                with contextlib.suppress(OSError):  # it has ended already
+                    thread = self.threads[tid] = Thread(self.pid, tid)
+                    self.tell(("thread", self.pid, tid, thread.name))
 
     def _look_at(self, thread: Thread) -> Seen | None:
         counters = thread.read_counters()
@@ -145,15 +154,15 @@ class Process:
             return None  # it has not run since: it is in the same wait
         before = self._instant(thread.tid)
         syscall = thread.read_syscall()
-        wait, moved = RUNNING, None
+        wait, pace = RUNNING, UNKNOWN
         if syscall.startswith("running"):
-            moved = self._moves(thread, before)
+            pace = self._pace(thread, before)
         else:
             with contextlib.suppress(OSError):
                 wait = self.number_wait(*self.waits.name(syscall))
         stack = self._stack(thread.tid)
         on_cpu, runqueue = map(int, counters.split()[:2])
-        seen = (self.pid, thread.tid, on_cpu, runqueue, wait, stack, moved)
+        seen = (self.pid, thread.tid, on_cpu, runqueue, wait, stack, pace)
         thread.counters, thread.last = counters, seen
         return seen
 
@@ -163,12 +172,21 @@ class Process:
         except OSError:
             return b""
 
-    def _moves(self, thread: Thread, before: bytes) -> bool | None:
-        """Say whether the thread executes Python instructions rather than one long native call; None: can't be told."""
-        if any(self._instant(thread.tid) != before for _ in range(3)):
-            return True
-        # On our own core it can't run while we look.
-        return None if thread.core() == own_core() else False
+    def _pace(self, thread: Thread, before: bytes) -> int:
+        """Tell a thread that executes Python from one in a long native call, or that has no core.
+
+        A thread that moves from one instruction to the next executes Python. One that does not may be in a native call,
+        or off the core, where it can be found at any instruction.
+        """
+        if self.stacks is None or not before:
+            return UNKNOWN
+        moved = any(self._instant(thread.tid) != before for _ in range(3))
+        between = False
+        with contextlib.suppress(OSError):
+            between = self.stacks.between_calls(before)
+        if not moved and not between and thread.core() == own_core():
+            return UNKNOWN  # we have its core, so it can't move
+        return MOVED * moved + BETWEEN_CALLS * between
 
     def _stack(self, tid: int) -> int:
         if self.stacks is None:
@@ -274,7 +292,7 @@ class Observer:
                     for child in map(int, file.read().split()):
                         if child not in self._processes:
                             self._add(child, pid)
-            if pid != self._pid and _command(pid) != process.command:  # it has executed another program
+            if pid != self._pid and _command(pid) not in (process.command, ""):  # it has executed another program
                 process.close()
                 self._add(pid, process.parent)
 

@@ -58,6 +58,8 @@ class Stacks:
         self._runtime = layout["runtime"] + shift
         self._code_type = layout["code_type"] + shift
         self._emit_code = emit_code
+        self._native_id = layout["thread_native_id"] // 8
+        self._head = max(layout["thread_native_id"], layout["thread_frame"]) // 8 + 1  # words worth reading
         self._thread_states: dict[int, int] = {}
         self._codes: dict[int, tuple[bytes, int]] = {}
         self._code, self._previous, self._instruction = (
@@ -72,6 +74,12 @@ class Stacks:
         """Return what changes whenever the thread executes an instruction; empty when it runs no Python."""
         frame = self._running_frame(tid)
         return self._memory.read(frame, _STATE_BYTES) + frame.to_bytes(8, "little") if frame else b""
+
+    def between_calls(self, instant: bytes) -> bool:
+        """Say whether, at an instant, the thread was at an instruction that calls nothing native."""
+        at = 8 * self._instruction
+        opcode = self._memory.read(int.from_bytes(instant[at : at + 8], "little"), 1)
+        return bool(opcode) and bool(self._layout["inline_opcodes"] >> opcode[0] & 1)
 
     def stack(self, tid: int) -> tuple[tuple[int, int], ...]:
         """Return ``(code, offset of the instruction)`` from the innermost frame outwards."""
@@ -88,13 +96,14 @@ class Stacks:
 
     def _running_frame(self, tid: int) -> int:
         state = self._thread_states.get(tid)
-        native_id = self._layout["thread_native_id"]
-        if state is None or self._memory.words(state + native_id)[0] != tid:
+        head = self._memory.words(state, self._head) if state else ()
+        if not head or head[self._native_id] != tid:
             self._find_threads()
             state = self._thread_states.get(tid)
             if state is None:
                 return 0
-        pointer = self._memory.words(state + self._layout["thread_frame"])[0]
+            head = self._memory.words(state, self._head)
+        pointer = head[self._layout["thread_frame"] // 8]
         if pointer and self._layout["cframe_frame"] >= 0:
             pointer = self._memory.words(pointer + self._layout["cframe_frame"])[0]
         return pointer
@@ -104,9 +113,9 @@ class Stacks:
         interpreter = self._memory.words(self._runtime + self._layout["runtime_interpreter"])[0]
         state = self._memory.words(interpreter + self._layout["interpreter_thread"])[0]
         while state and len(self._thread_states) < 10_000:
-            tid = self._memory.words(state + self._layout["thread_native_id"])[0]
-            self._thread_states[tid] = state
-            state = self._memory.words(state + self._layout["thread_next"])[0]
+            head = self._memory.words(state, self._head)
+            self._thread_states[head[self._native_id]] = state
+            state = head[self._layout["thread_next"] // 8]
 
     def _code_number(self, code: int) -> int:
         """Return the number under which a code object was told, or −1 for what is none."""

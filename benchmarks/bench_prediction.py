@@ -80,7 +80,7 @@ def diagnose(func: Callable[[int], int], items: list[int], python: float, native
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--budget", type=float, default=8.0, help="seconds for each task")
+    parser.add_argument("--budget", type=float, default=10.0, help="seconds for each task")
     budget_s = parser.parse_args().budget
     rounds_per_s = rate(lambda n: work(0, rounds=n, native_bytes=0, sleep_s=0), 50_000)
     bytes_per_s = rate(lambda n: hashlib.sha256(bytes(n)).digest(), 2_000_000)
@@ -100,16 +100,15 @@ def main() -> None:
             if row.predicted and row.speedup:
                 error = abs(row.predicted / row.speedup - 1)
                 inside = row.predicted_low <= row.speedup <= row.predicted_high
-            rows.append(
-                (name, row.remedy, row.workers, row.speedup, row.ci_low, row.ci_high, row.predicted)
-                + (row.predicted_low, row.predicted_high, error, inside)
-            )
+            measured = (row.workers, row.speedup, row.ci_low, row.ci_high)
+            predicted = (row.predicted, row.predicted_low, row.predicted_high)
+            rows.append((name, row.remedy, *measured, *predicted, error, inside, row.note))
     columns = ("task", "remedy", "workers", "speedup", "ci_low", "ci_high", "predicted")
-    columns += ("predicted_low", "predicted_high", "error", "inside")
+    columns += ("predicted_low", "predicted_high", "error", "inside", "note")
     table = Table(title="Predicted and measured speed-up", columns=columns, rows=tuple(rows))
     print(table.table().round(3).to_string(index=False))
-    errors = [row[-2] for row in rows if row[-2] is not None]
-    insides = [row[-1] for row in rows if row[-1] is not None]
+    errors = [row[-3] for row in rows if row[-3] is not None]
+    insides = [row[-2] for row in rows if row[-2] is not None]
     print(f"median error {median(errors):.1%}, {sum(insides)} of {len(insides)} inside the predicted interval")
     print(records.save(table, "compare_predictions", replace=True))
 

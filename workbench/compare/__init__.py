@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.compare.answers import Equal
 from workbench.compare.plugins import Remedy, Traits, find_remedies
-from workbench.compare.prediction import Prediction, count_distinct, do_nothing, do_nothing_later, predict
+from workbench.compare.prediction import Overhead, Prediction, cores_to_give, count_distinct, predict
 from workbench.compare.statistics import Interval, interval, is_look
 from workbench.compare.trials import Clock, Trial, Trials, long_lived_objects_frozen
 from workbench.errors import UsageError
@@ -107,13 +107,11 @@ def compare(
     items = _checked_items(items, workers=workers, budget_s=budget_s, precision=precision)
     chosen = find_remedies(remedies)
     ways = {**find_remedies([baseline]), **{name: run for name, run in chosen.items() if name != baseline}}
-    nothing = do_nothing_later if inspect.iscoroutinefunction(func) else do_nothing
     traits = {name: Traits.of(run) for name, run in ways.items()}
     trials = [
         Trial(
             name,
             partial(run, func),
-            partial(run, nothing),
             workers=workers,
             search=workers is None and traits[name].scales,
         )
@@ -145,7 +143,12 @@ def compare(
         with _progress_bar(budget_s, shown=progress) as bar:
             bench.warm_up()
             if diagnosis is not None:
-                predictions |= _predict(bench, traits, diagnosis, items)
+                cores = cores_to_give(cores_allowed())
+                predictions |= {
+                    trial.name: _predict(ways[trial.name], trial.workers or 1, cores, diagnosis, func, items)
+                    for trial in bench.active
+                    if traits[trial.name].model
+                }
             _play(bench, precision, bar)
     except KeyboardInterrupt as interrupt:
         interrupt.comparison = result()  # type: ignore[attr-defined]
@@ -154,16 +157,17 @@ def compare(
 
 
 def _predict(
-    bench: Trials, traits: Mapping[str, Traits], diagnosis: Diagnosis, items: list[Any]
-) -> dict[str, Prediction]:
-    known = {"items": len(items), "distinct": count_distinct(items), "cores": cores_allowed()}
-    return {
-        trial.name: predict(
-            diagnosis, traits[trial.name].model, workers=trial.workers or 1, overhead_s=bench.idle_s(trial), **known
-        )
-        for trial in bench.active
-        if traits[trial.name].model
-    }
+    run: Remedy, workers: int, cores: float, diagnosis: Diagnosis, func: Callable[[Any], Any], items: list[Any]
+) -> Prediction:
+    return predict(
+        diagnosis,
+        Traits.of(run).model,
+        items=len(items),
+        distinct=count_distinct(items),
+        workers=workers,
+        cores=cores,
+        overhead=Overhead.measure(run, items, workers, later=inspect.iscoroutinefunction(func)),
+    )
 
 
 def _play(bench: Trials, precision: float, bar: tqdm[Any]) -> None:

@@ -34,15 +34,13 @@ HANGS, HANGS_AT_LEAST_S = 10, 1.0
 class Trial:
     """One way to do the whole task, and what came of it.
 
-    ``run(items, workers=workers)`` does the task; ``idle`` does the same with a function that does nothing. ``search``
-    asks for a search of the number of workers; ``curve`` is what it found, seconds by number. ``times_s`` holds one
-    value a round. ``ended`` says why the trial takes part in no further round: ``settled``, ``failed`` or ``skipped``;
-    it is empty while it does.
+    ``run(items, workers=workers)`` does the task. ``search`` asks for a search of the number of workers; ``curve`` is
+    what it found, seconds by number. ``times_s`` holds one value a round. ``ended`` says why the trial takes part in no
+    further round: ``settled``, ``failed`` or ``skipped``; it is empty while it does.
     """
 
     name: str
     run: Callable[..., list[Any]]
-    idle: Callable[..., list[Any]]
     workers: int | None = None
     search: bool = False
     curve: dict[int, float] = field(default_factory=dict)
@@ -135,15 +133,6 @@ class Trials:
             elif (elapsed_s := self._warm_up_rival(trial)) is not None:
                 first_s[trial] = elapsed_s
         self._keep(first_s)
-
-    def idle_s(self, trial: Trial) -> float:
-        """Return what a trial's remedy takes for these items with a function that does nothing: the least of three."""
-        times_s = []
-        for _ in range(3):
-            start_s = self._clock()
-            trial.idle(self._items, workers=trial.workers)
-            times_s.append(self._clock() - start_s)
-        return min(times_s)
 
     def play(self) -> Iterator[int]:
         """Play rounds until the budget is used up or no rival takes part any more; yield the number of rounds so far.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.compare.answers import Equal
 from workbench.compare.plugins import Remedy, Traits, find_remedies
+from workbench.compare.prediction import Overhead, Prediction, cores_to_give, count_distinct, predict
 from workbench.compare.statistics import Interval, interval, is_look
 from workbench.compare.trials import Clock, Trial, Trials, long_lived_objects_frozen
 from workbench.errors import UsageError
-from workbench.records import provenance
-from workbench.results import Comparison, ComparisonRow
+from workbench.records import cores_allowed, provenance
+from workbench.results import Comparison, ComparisonRow, Diagnosis
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -32,6 +34,7 @@ def compare(
     budget_s: float = 30.0,
     precision: float = 0.02,
     equal: Equal | None = None,
+    diagnosis: Diagnosis | None = None,
     seed: int = 0,
     progress: bool = True,
     clock: Clock = time.perf_counter,
@@ -64,6 +67,9 @@ def compare(
         A remedy whose interval is narrower than this (relative half-width) and holds 1 needs no more rounds.
     equal
         ``equal(expected, actual)`` says of one item's answers whether they are near enough; exact equality when None.
+    diagnosis
+        Of the task done sequentially: predicted speed-ups are shown beside the measured ones (see
+        `workbench.compare.prediction`).
     seed
         Of the random order.
     progress
@@ -103,13 +109,23 @@ def compare(
     ways = {**find_remedies([baseline]), **{name: run for name, run in chosen.items() if name != baseline}}
     traits = {name: Traits.of(run) for name, run in ways.items()}
     trials = [
-        Trial(name, partial(run, func), workers=workers, search=workers is None and traits[name].scales)
+        Trial(
+            name,
+            partial(run, func),
+            workers=workers,
+            search=workers is None and traits[name].scales,
+        )
         for name, run in ways.items()
     ]
     bench = Trials(trials[0], trials[1:], items, budget_s=budget_s, equal=equal, seed=seed, clock=clock)
 
+    predictions: dict[str, Prediction] = {}
+
     def result() -> Comparison:
-        rows = (_baseline_row(bench), *(_row(trial, bench, traits[trial.name]) for trial in bench.rivals))
+        rows = (
+            _baseline_row(bench),
+            *(_row(trial, bench, traits[trial.name], predictions.get(trial.name)) for trial in bench.rivals),
+        )
         recommended, reason = _recommend(rows, traits)
         return Comparison(
             target=_name(func),
@@ -124,22 +140,43 @@ def compare(
         )
 
     try:
-        _measure(bench, precision, _progress_bar(budget_s, shown=progress))
+        with _progress_bar(budget_s, shown=progress) as bar:
+            bench.warm_up()
+            if diagnosis is not None:
+                cores = cores_to_give(cores_allowed())
+                predictions |= {
+                    trial.name: _predict(ways[trial.name], trial.workers or 1, cores, diagnosis, func, items)
+                    for trial in bench.active
+                    if traits[trial.name].model
+                }
+            _play(bench, precision, bar)
     except KeyboardInterrupt as interrupt:
         interrupt.comparison = result()  # type: ignore[attr-defined]
         raise
     return result()
 
 
-def _measure(bench: Trials, precision: float, bar: tqdm[Any]) -> None:
-    with bar:
-        bench.warm_up()
-        with long_lived_objects_frozen():
-            for rounds in bench.play():
-                bar.set_description(f"round {rounds}", refresh=False)
-                bar.update(min(bench.elapsed_s, bench.budget_s) - bar.n)
-                if is_look(rounds) and not bench.last:
-                    _settle(bench, precision)
+def _predict(
+    run: Remedy, workers: int, cores: float, diagnosis: Diagnosis, func: Callable[[Any], Any], items: list[Any]
+) -> Prediction:
+    return predict(
+        diagnosis,
+        Traits.of(run).model,
+        items=len(items),
+        distinct=count_distinct(items),
+        workers=workers,
+        cores=cores,
+        overhead=Overhead.measure(run, items, workers, later=inspect.iscoroutinefunction(func)),
+    )
+
+
+def _play(bench: Trials, precision: float, bar: tqdm[Any]) -> None:
+    with long_lived_objects_frozen():
+        for rounds in bench.play():
+            bar.set_description(f"round {rounds}", refresh=False)
+            bar.update(min(bench.elapsed_s, bench.budget_s) - bar.n)
+            if is_look(rounds) and not bench.last:
+                _settle(bench, precision)
 
 
 def _settle(bench: Trials, precision: float) -> None:
@@ -165,7 +202,7 @@ def _baseline_row(bench: Trials) -> ComparisonRow:
     )
 
 
-def _row(trial: Trial, bench: Trials, traits: Traits) -> ComparisonRow:
+def _row(trial: Trial, bench: Trials, traits: Traits, predicted: Prediction | None) -> ComparisonRow:
     if trial.ended in ("failed", "skipped") or not trial.times_s:
         return ComparisonRow(remedy=trial.name, verdict=trial.ended or "skipped", note=trial.note or "not measured yet")
     # A trial that settled did so at a planned look; for all others this is the last one.
@@ -184,6 +221,9 @@ def _row(trial: Trial, bench: Trials, traits: Traits) -> ComparisonRow:
         speedup=found.speedup,
         ci_low=None if one_round else found.low,
         ci_high=None if one_round else found.high,
+        predicted=predicted.speedup if predicted else None,
+        predicted_low=predicted.low if predicted else None,
+        predicted_high=predicted.high if predicted else None,
         same_answer=not trial.differs,
         verdict="wrong" if trial.differs else found.verdict,
         note="; ".join(filter(None, notes)),

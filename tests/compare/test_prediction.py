@@ -1,0 +1,102 @@
+import asyncio
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workbench import Diagnosis, UsageError, compare, remedies
+from workbench.compare.prediction import Overhead, predict
+
+
+def diagnosis(**parts):
+    wall_s = sum(parts.values())
+    return Diagnosis(
+        target="task",
+        verdict="mixed",
+        bound_by="mixed",
+        reasons=(),
+        wall_s=wall_s,
+        cpu_s=0.0,
+        overhead=None,
+        parts=parts,
+        counters={},
+    )
+
+
+@pytest.mark.parametrize(
+    ("parts", "model", "workers", "speedup"),
+    [
+        ({"python": 1.0}, "threads", 2, 1.0),  # the GIL
+        ({"python": 1.0}, "processes", 2, 2.0),
+        ({"python": 1.0}, "processes", 8, 2.0),  # two cores
+        ({"native": 1.0}, "threads", 2, 2.0),
+        ({"sleep": 1.0}, "threads", 10, 10.0),
+        ({"network": 1.0}, "asyncio", 50, 50.0),
+        ({"python": 1.0}, "asyncio", 50, 1.0),
+        ({"lock": 1.0}, "threads", 10, 1.0),
+        ({"sleep": 1.0}, "threads", 60, 50.0),  # 100 items: someone gets two
+        ({"sleep": 1.0}, "threads", 1000, 100.0),
+        ({"python": 0.5, "runqueue": 0.5}, "processes", 2, 2.0),
+    ],
+)
+def test_pure_kinds_of_work_are_predicted_by_hand(parts, model, workers, speedup):
+    found = predict(diagnosis(**parts), model, items=100, workers=workers, cores=2)
+    assert found.speedup == pytest.approx(speedup, rel=0.02)
+    assert found.low < speedup < found.high
+
+
+def test_memo_gains_by_duplicates_alone():
+    assert predict(diagnosis(python=1.0), "memo", items=100, distinct=20).speedup == pytest.approx(5)
+    assert predict(diagnosis(sleep=1.0), "memo", items=100, overhead=Overhead(calls_s=1.0)).speedup == pytest.approx(
+        0.5
+    )
+
+
+parts = st.dictionaries(
+    st.sampled_from(["python", "native", "sleep", "network", "lock"]), st.floats(1e-3, 10), min_size=1
+)
+models = st.sampled_from(["threads", "processes", "asyncio"])
+
+
+@given(parts, models, st.integers(1, 100), st.integers(1, 16), st.integers(1, 500), st.floats(0, 1))
+def test_no_prediction_beats_what_the_machine_has(parts, model, workers, cores, items, overhead_s):
+    found = predict(
+        diagnosis(**parts), model, items=items, workers=workers, cores=cores, overhead=Overhead(overhead_s, overhead_s)
+    )
+    assert 0 < found.low <= found.speedup <= found.high
+    assert found.speedup <= min(workers, items) * (1 + 1e-9)
+
+
+@given(parts, models, st.integers(1, 64), st.integers(1, 16))
+def test_more_workers_are_not_predicted_to_be_much_slower(parts, model, workers, cores):
+    one, two = (predict(diagnosis(**parts), model, items=1024, workers=n, cores=cores) for n in (workers, workers * 2))
+    # Seidmann's approximation errs most where there are somewhat more workers than cores.
+    assert two.speedup >= one.speedup * 0.85
+
+
+def test_what_can_not_be_predicted_is_one_line():
+    with pytest.raises(UsageError, match="there is no model 'magic'; there are threads"):
+        predict(diagnosis(python=1.0), "magic", items=1)
+    with pytest.raises(UsageError, match="no time in its parts"):
+        predict(diagnosis(), "threads", items=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["plain", "async"])
+def test_predictions_stand_beside_what_was_measured(kind):
+    def nap(item):
+        time.sleep(0.01)
+        return item
+
+    async def nap_later(item):
+        await asyncio.sleep(0.01)
+        return item
+
+    func, run = (nap, remedies.threads) if kind == "plain" else (nap_later, remedies.asynchronous)
+    ways = {"pool": run, "memo": remedies.memo, "own": remedies.twin(func)}
+    found = compare(func, [1, 2] * 8, ways, workers=4, budget_s=5, diagnosis=diagnosis(sleep=0.16), progress=False)
+    pool, memo, own = found.rows[1:]
+    assert pool.predicted_low < 4 < pool.predicted_high
+    assert memo.predicted == pytest.approx(8, rel=0.1)
+    assert own.predicted is None

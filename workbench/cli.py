@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import RecordError, UsageError, WorkbenchError
+from workbench.errors import RecordError, TaskError, UsageError, WorkbenchError
 from workbench.records import RESULTS
 
 
@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     _add_diagnose(commands)
+    _add_compare(commands)
 
     report = commands.add_parser("report", help="write the report of the recorded results")
     report.add_argument("--run", nargs="+", default=[], metavar="NOTEBOOK", help="run these notebooks or folders first")
@@ -137,6 +138,58 @@ def _check_writable(path: Path | None) -> None:
             pass
     except OSError as error:
         raise RecordError(f"can't write {path}: {error.strerror or error}") from error
+
+
+def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "compare",
+        help="try remedies side by side on a callable",
+        description="Try remedies side by side on a callable of one item, predict what each gains, recommend one.",
+    )
+    command.add_argument("target", metavar="TARGET", help="file.py:callable or package.module:callable")
+    items = command.add_mutually_exclusive_group(required=True)
+    items.add_argument("--items", metavar="FILE", help="what to call it with: a JSON list, or one item a line")
+    items.add_argument("--repeat", type=int, metavar="N", help="call it N times without an argument")
+    command.add_argument("--remedies", metavar="A,B", help="names of installed remedies (all)")
+    command.add_argument(
+        "--budget", type=_seconds, default=30.0, metavar="30s", help="time it may take (%(default)s s)"
+    )
+    command.add_argument("--json", action="store_true", help="write JSON to stdout instead of a table")
+    command.add_argument("--out", type=Path, metavar="FILE", help="write the JSON to a file")
+    command.set_defaults(command=_compare)
+
+
+def _seconds(text: str) -> float:
+    return float(text.removesuffix("s"))
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from workbench.compare import compare
+    from workbench.diagnose import diagnose
+    from workbench.diagnose.targets import parse_target
+    from workbench.remedies import sequential
+    from workbench.targets import WithoutItem, load_callable, read_items
+
+    target = parse_target(options.target)
+    if target.kind != "callable":
+        raise UsageError(f"{options.target!r} names no callable: pass file.py:callable or package.module:callable")
+    _check_writable(options.out)
+    func = load_callable(target.value, target.name)
+    if options.items:
+        items = read_items(options.items)
+    else:
+        func, items = WithoutItem(func), list(range(options.repeat))
+    wanted = options.remedies.split(",") if options.remedies else None
+    try:
+        diagnosis = diagnose(sequential, func, items, repeat=1)
+    except Exception as error:
+        raise TaskError(f"{options.target} fails: {type(error).__name__}: {error}") from error
+    comparison = compare(func, items, wanted, budget_s=options.budget, diagnosis=diagnosis)
+    text = json.dumps(comparison.to_json(), indent=1, ensure_ascii=False)
+    if options.out is not None:
+        options.out.write_text(text + "\n", encoding="utf-8")
+    print(text if options.json else comparison.summary())
+    return 0
 
 
 def _notebooks(options: argparse.Namespace) -> int:

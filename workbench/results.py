@@ -246,6 +246,31 @@ class Comparison(Result):
 
         return pd.DataFrame([dataclasses.asdict(row) for row in self.rows]).astype({"workers": "Int64"})
 
+    def summary(self) -> str:
+        """Return the table as text, with the recommendation below."""
+        import pandas as pd
+
+        lines = [
+            {
+                "remedy": row.remedy + (f" × {row.workers}" if row.workers else ""),
+                "median_s": _short(row.median_s),
+                "speedup": _short(row.speedup) + _span(row.ci_low, row.ci_high),
+                "predicted": _short(row.predicted) + _span(row.predicted_low, row.predicted_high),
+                "verdict": row.verdict,
+                "note": row.note,
+            }
+            for row in self.rows
+        ]
+        return f"{pd.DataFrame(lines).to_string(index=False, justify='left')}\n{self.reason}"
+
+
+def _short(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
+
+
+def _span(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f" ({low:.3g} to {high:.3g})"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Table(Result):

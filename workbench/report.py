@@ -186,8 +186,10 @@ def _tables(result: Result) -> list[tuple[str, pd.DataFrame]]:
     """Return the tables of a record with their captions; empty ones are left out."""
     import pandas as pd
 
-    if not isinstance(result, Diagnosis):
-        tables = [("", result.table().dropna(axis="columns", how="all"))]
+    if isinstance(result, Comparison):
+        tables = [("", result.short_table())]
+    elif not isinstance(result, Diagnosis):
+        tables = [("", result.table())]
     else:
         parts = result.table()
         lines = [line for line in result.lines if _line_s(line) >= LEAST_SHARE * result.wall_s]

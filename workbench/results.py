@@ -12,6 +12,7 @@ import typing
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from workbench.errors import RecordError
@@ -246,11 +247,11 @@ class Comparison(Result):
 
         return pd.DataFrame([dataclasses.asdict(row) for row in self.rows]).astype({"workers": "Int64"})
 
-    def summary(self) -> str:
-        """Return the table as text, with the recommendation below."""
+    def short_table(self) -> pd.DataFrame:
+        """Return the table as a person reads it: intervals beside their values, workers beside the remedy."""
         import pandas as pd
 
-        lines = [
+        return pd.DataFrame(
             {
                 "remedy": row.remedy + (f" × {row.workers}" if row.workers else ""),
                 "median_s": _short(row.median_s),
@@ -260,8 +261,14 @@ class Comparison(Result):
                 "note": row.note,
             }
             for row in self.rows
-        ]
-        return f"{pd.DataFrame(lines).to_string(index=False, justify='left')}\n{self.reason}"
+        )
+
+    def summary(self) -> str:
+        """Return the short table as text, with the recommendation below."""
+        return f"{self.short_table().to_string(index=False, justify='left')}\n{self.reason}"
+
+    def _repr_html_(self) -> str:
+        return f"{self.short_table().to_html(index=False, border=0)}<p>{escape(self.reason)}</p>"
 
 
 def _short(value: float | None) -> str:

@@ -70,7 +70,8 @@ class Wait:
     """One thing that a task waited for.
 
     ``kind`` is one of `PARTS`; ``target`` names the peer, path, lock or child; ``file``, ``line`` and ``function`` say
-    where in the Python code; ``seconds`` is the wall time spent.
+    where in the Python code; ``seconds`` is the wall time spent; ``note`` says more where it is known: the process
+    behind a peer, the line that held a lock.
     """
 
     kind: str
@@ -79,6 +80,7 @@ class Wait:
     line: int
     function: str
     seconds: float
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,29 +180,51 @@ class Diagnosis(Result):
         share = [value / self.wall_s if self.wall_s else 0.0 for value in seconds]
         return pd.DataFrame({"part": PARTS, "seconds": seconds, "share": share})
 
-    def summary(self) -> str:
-        """Return the diagnosis as a few lines of text: verdict, reasons, the longest waits and lines."""
-        head = f"{self.target}: {self.verdict}" + (
-            f", bound by {self.bound_by}" if self.bound_by != self.verdict else ""
-        )
-        times = f"{self.wall_s:.3g} s wall, {self.cpu_s:.3g} s CPU" + (f", {self.runs} runs" if self.runs > 1 else "")
-        waits = [
-            f"  {wait.seconds:8.3f} s  {wait.kind} {wait.target}  {wait.file}:{wait.line} {wait.function}"
-            for wait in self.waits[:5]
+    def lines_table(self) -> pd.DataFrame:
+        """Return the lines that took time: ``line``, ``function``, ``python_s``, ``native_s``, ``wait_s``."""
+        import pandas as pd
+
+        columns = ("line", "function", "python_s", "native_s", "wait_s")
+        rows = [
+            (f"{item.file}:{item.line}", item.function, item.python_s, item.native_s, item.wait_s)
+            for item in self.lines
         ]
-        lines = [
-            f"  {line.python_s:8.3f} {line.native_s:8.3f} {line.wait_s:8.3f}  {line.file}:{line.line} {line.function}"
-            for line in self.lines[:5]
+        return pd.DataFrame(rows, columns=list(columns))
+
+    def waits_table(self) -> pd.DataFrame:
+        """Return what was waited for: ``kind``, ``target``, ``line``, ``function``, ``seconds``, ``note``."""
+        import pandas as pd
+
+        columns = ("kind", "target", "line", "function", "seconds", "note")
+        rows = [
+            (item.kind, item.target, f"{item.file}:{item.line}", item.function, item.seconds, item.note)
+            for item in self.waits
         ]
-        return "\n".join(
-            [
-                head,
-                times,
-                *(f"- {reason}" for reason in self.reasons),
-                *(["waited for:", *waits] if waits else []),
-                *(["  python   native  waiting  (s)", *lines] if lines else []),
-            ]
-        )
+        return pd.DataFrame(rows, columns=list(columns))
+
+    def stalls_table(self) -> pd.DataFrame:
+        """Return what kept an event loop from running: ``line``, ``function``, ``seconds`` (longest), ``times``."""
+        import pandas as pd
+
+        rows = [(f"{item.file}:{item.line}", item.function, item.seconds, item.times) for item in self.stalls]
+        return pd.DataFrame(rows, columns=["line", "function", "seconds", "times"])
+
+    def summary(self, rows: int = 5) -> str:
+        """Return the diagnosis as plain text, with its ``rows`` longest waits and lines."""
+        from workbench import views
+
+        return views.diagnosis_text(self, rows)
+
+    def to_speedscope(self) -> dict[str, Any]:
+        """Return the stacks as a flame graph for https://www.speedscope.app; save it with `json.dump`."""
+        from workbench import views
+
+        return views.diagnosis_speedscope(self)
+
+    def _repr_html_(self) -> str:
+        from workbench import views
+
+        return views.diagnosis_html(self)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,8 @@ _LAG_S = 0.012
 _POLLING_S = 0.06
 #: The share of all cores' time from which a task leaves nothing to be had.
 _ALL_CORES = 0.8
+#: The looks that find a thread waiting, for one that finds it ready, from which it often waits.
+_OFTEN = 0.25
 #: What tasks await holds for a moment, if it was seen no longer than this before or after.
 _AWAITS_HOLD_NS = 60_000_000
 
@@ -124,7 +126,7 @@ def make_tracks(recording: Recording) -> dict[tuple[int, int], Track]:
     for index, tick in enumerate(recording.ticks):
         now = min(max(tick.ns, recording.start_ns), recording.end_ns)
         seconds, before = (now - before) / 1e9, now
-        changed = {(seen.pid, seen.tid): seen for seen in tick.seen}
+        changed = {(seen.pid, seen.tid): seen for seen in tick.seen if seen.tid != recording.watcher_tid}
         for key in alive - changed.keys() - set(tick.gone):
             tracks[key].go_on(seconds)
         for key, seen in changed.items():
@@ -155,6 +157,8 @@ class Accounts:
         self.main = self.tracks.get((recording.pid, recording.tid))
         self._native = {key: _native_odds(track) for key, track in self.tracks.items()}
         self._families: dict[tuple[int, int], list[Track]] = {}
+        #: By the stack of a thread that waits for a lock: the stacks of the only other thread that did something.
+        self.holders: dict[int, Counter[int]] = {}
         self._await_times = [at for at, _ in recording.awaits]
         #: Seconds that the task's thread waited for each of its children, by ``(child, stack)``.
         self.on_children: defaultdict[tuple[int, int], float] = defaultdict(float)
@@ -223,6 +227,19 @@ class Accounts:
         if not total and waiting:
             seconds[Where("other", "waits too short to be seen", -1, (track.pid, track.tid))] += waiting
 
+    def overhead_s(self) -> float:
+        """Return the time that diagnosing took from the task: in it, and on the cores that it wanted.
+
+        The observer works on a core of its own where there is one; the looks that found it on the core of a ready
+        thread tell how often there was none.
+        """
+        ready = displaced = 0
+        for track in self.tracks.values():
+            ready += track.seen_running.total()
+            displaced += sum(n for (stack, pace), n in track.seen_running.items() if pace == UNKNOWN and stack >= 0)
+        share = displaced / ready if ready else 0.0
+        return self._recording.watcher_cpu_s + self._recording.observer_cpu_s * share
+
     def crowds_itself(self) -> bool:
         """Say whether the task and its children alone take nearly all the cores they are allowed."""
         on_cpu = math.fsum(track.totals()[0] for track in self.tracks.values())
@@ -236,6 +253,7 @@ class Accounts:
         """Return what a wait stands for, with shares that add up to one."""
         settled = self._namer.settle(look.wait, look.stack, self._readable(track))
         thread = (track.pid, track.tid)
+        self._note_holder(track, look, settled, tick)
         polling = settled.part == "sleep" and look.seconds <= _POLLING_S
         if look.stack >= 0 and track is self.main and self._await_times and self._namer.polls(look.stack):
             awaited = self._awaited(track, settled, tick)
@@ -265,6 +283,23 @@ class Accounts:
                 target = settled.target if part == settled.part else ""
                 return [(Where(part, target, stack, (track.pid, track.tid)), 1 / len(stacks)) for stack in stacks]
         return []
+
+    def _note_holder(self, track: Track, look: Look, settled: Settled, tick: int) -> None:
+        """Note who holds the lock that a thread waits for: the only other thread that neither waits so nor idles."""
+        if settled.part != "lock":
+            return
+        active = [
+            seen.stack
+            for other, seen in self._others(track, settled, tick)
+            if other.pid == track.pid
+            and seen.stack >= 0
+            and (
+                seen.wait == RUNNING
+                or self._namer.settle(seen.wait, seen.stack, self._readable(other)).part not in ("lock", JOIN, IDLE)
+            )
+        ]
+        if len(active) == 1:
+            self.holders.setdefault(look.stack, Counter())[active[0]] += 1
 
     def _only_child(self, track: Track, settled: Settled, tick: int) -> int:
         """Return the child that a thread waits for when none is seen to do anything; 0 when there is none."""
@@ -303,6 +338,7 @@ class Accounts:
             where = Where(what.part, what.target, stack, thread)
             if what.part in ("gil", "lock"):
                 contending.append(where)
+                self._note_holder(other, seen, what, tick)
             elif what.part == "sleep":
                 sleeping.append(where)
             else:
@@ -373,5 +409,7 @@ def _native_odds(track: Track) -> dict[int, float]:
     off_core = min(_runqueue_share(track), 0.99)
     by_runqueue = (known - moved - off_core * known) / (1 - off_core)
     by_place = looks[AT_CALL] - looks[BETWEEN_CALLS] * (1 - between) / between
-    native = max(0.0, min(by_runqueue, by_place, looks[AT_CALL]))
+    # A thread that often waits is in the run queue after its waits, inside the call that waited.
+    often_waits = track.seen_waiting.total() > _OFTEN * looks.total()
+    native = max(0.0, by_place if often_waits else min(by_runqueue, by_place, looks[AT_CALL]))
     return {AT_CALL: native / looks[AT_CALL] if native else 0.0, UNKNOWN: native / known if known else 1.0}

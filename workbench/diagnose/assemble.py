@@ -9,7 +9,9 @@ from typing import TypeVar
 
 from workbench.diagnose.accounting import Accounts, Seconds, Track
 from workbench.diagnose.naming import Namer, Place
+from workbench.diagnose.peers import process_behind
 from workbench.diagnose.recorder import Recording
+from workbench.diagnose.stalls import find_stalls
 from workbench.diagnose.verdict import Verdict, judge
 from workbench.records import provenance
 from workbench.results import PARTS, Child, Diagnosis, Line, Stack, ThreadShare, Wait
@@ -43,13 +45,14 @@ def assemble(recording: Recording, target: str, runs: int = 1, failure: str | No
         reasons=verdict.reasons,
         wall_s=wall_s,
         cpu_s=sum(recording.counters[name] for name in ("user_s", "system_s", "children_s")),
-        overhead=recording.observer_cpu_s / wall_s if main and wall_s else None,
+        overhead=accounts.overhead_s() / wall_s if main and wall_s else None,
         parts=parts,
         counters=_counters(recording, main),
         waits=_waits(whole, accounts, namer, recording),
         lines=_lines(whole, namer),
         threads=tuple(_threads(accounts, recording)),
         children=tuple(_children(accounts, recording)),
+        stalls=find_stalls(main, namer) if main else (),
         stacks=_stacks(whole, namer, recording),
         runs=runs,
         failure=failure,
@@ -92,16 +95,36 @@ def _counters(recording: Recording, main: Track | None) -> dict[str, float]:
 
 def _waits(whole: Seconds, accounts: Accounts, namer: Namer, recording: Recording) -> tuple[Wait, ...]:
     found: dict[tuple[str, str, Place], float] = defaultdict(float)
+    holders: dict[tuple[str, str, Place], Place] = {}
     for where, seconds in whole.items():
-        if where.part not in (*_CPU, "runqueue", "child"):
-            found[where.part, where.target, namer.user_place(where.stack)] += seconds
+        own = where.thread[0] == recording.pid
+        if where.part not in (*_CPU, "runqueue") and (own or where.part != "child"):
+            key = where.part, where.target, namer.user_place(where.stack)
+            found[key] += seconds
+            if where.stack in accounts.holders:
+                holders[key] = namer.user_place(accounts.holders[where.stack].most_common(1)[0][0])
     for (child, stack), seconds in accounts.on_children.items():
-        found["child", recording.processes[child].command, namer.user_place(stack)] += seconds
+        command = recording.processes[child].command if child in recording.processes else f"process {child}"
+        found["child", command, namer.user_place(stack)] += seconds
     return tuple(
-        Wait(kind=kind, target=target, file=place.file, line=place.line, function=place.function, seconds=seconds)
+        Wait(
+            kind=kind,
+            target=target,
+            file=place.file,
+            line=place.line,
+            function=place.function,
+            seconds=seconds,
+            note=_note(kind, target, holders.get((kind, target, place))),
+        )
         for (kind, target, place), seconds in _longest_first(found)
         if seconds > 0
     )
+
+
+def _note(kind: str, target: str, holder: Place | None) -> str:
+    if holder is not None:
+        return f"held at {holder.file}:{holder.line} {holder.function}"
+    return process_behind(target) if kind == "network" else ""
 
 
 def _lines(whole: Seconds, namer: Namer) -> tuple[Line, ...]:

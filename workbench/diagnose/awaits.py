@@ -31,6 +31,7 @@ class AwaitWatcher:
         self.seen: list[tuple[int, tuple[Awaiting, ...]]] = []
         self._thread = thread
         self._end = threading.Event()
+        self.tid, self.cpu_s = 0, 0.0
         self._loop: Any = None
         self._ignored: set[Any] = set()
         self._watcher = threading.Thread(target=self._watch, name="workbench await watcher", daemon=True)
@@ -39,6 +40,7 @@ class AwaitWatcher:
         """Start to watch; tasks that are waiting already are none of the studied ones."""
         self._ignored = self._tasks()
         self._watcher.start()
+        self.tid = self._watcher.native_id or 0
 
     def stop(self) -> None:
         """Stop watching."""
@@ -56,6 +58,7 @@ class AwaitWatcher:
                 at = time.monotonic_ns()
                 tasks = sorted(self._tasks() - self._ignored, key=id)[:_MAX_TASKS]
                 self.seen.append((at, tuple(found for task in tasks if (found := _awaiting(task)))))
+            self.cpu_s = time.thread_time()
 
     def _tasks(self) -> set[Any]:
         import asyncio

@@ -103,6 +103,10 @@ class Namer:
         """Say whether a stack is that of an event loop waiting for events."""
         return any(_is_loop(place) for place in self.places(stack)[:2])
 
+    def runs_in_loop(self, stack: int) -> bool:
+        """Say whether a stack is inside a callback or task of an event loop."""
+        return any(place.function == "Handle._run" and "asyncio" in place.file for place in self.places(stack))
+
     def awaits(self, awaiting: Awaiting) -> tuple[str, int]:
         """Return the part that a waiting task stands for, and a number for its stack of awaits."""
         number = self._awaits.setdefault(awaiting.places, _FIRST_AWAIT + len(self._awaits))

@@ -89,6 +89,8 @@ class Recording:
     waits: dict[int, tuple[str, str]] = field(default_factory=dict)
     processes: dict[int, Process] = field(default_factory=dict)
     threads: dict[tuple[int, int], str] = field(default_factory=dict)
+    watcher_tid: int = 0
+    watcher_cpu_s: float = 0.0
     awaits: list[tuple[int, tuple[Awaiting, ...]]] = field(default_factory=list)
     observer_cpu_s: float = 0.0
 
@@ -108,7 +110,8 @@ class Recording:
         elif kind == "end":
             self.observer_cpu_s = rest[1]
         elif kind == "awaits":
-            self.awaits = [(ns, tuple(Awaiting(*item) for item in tasks)) for ns, tasks in rest[0]]
+            self.watcher_tid, self.watcher_cpu_s, awaits = rest
+            self.awaits = [(ns, tuple(Awaiting(*item) for item in tasks)) for ns, tasks in awaits]
         elif kind == "code":
             self.codes[rest[0]] = Code(*rest[1:])
         elif kind == "stack":
@@ -157,7 +160,7 @@ class Recorder:
                 return recording
             with open(self._folder / "recording", "ab") as file:
                 seen = [(ns, [tuple(item) for item in tasks]) for ns, tasks in self._awaits.seen]
-                marshal.dump(("awaits", seen), file)
+                marshal.dump(("awaits", self._awaits.tid, self._awaits.cpu_s, seen), file)
             return recording.read(self._folder / "recording")
         finally:
             if self._given is None:

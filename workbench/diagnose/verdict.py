@@ -72,7 +72,8 @@ def judge(parts: Mapping[str, float], *, crowds_itself: bool = False) -> Verdict
     verdict, members = max(groups.items(), key=lambda group: sum(seconds[part] for part in group[1]))
     group_s = sum(seconds[part] for part in members)
     if group_s < DOMINANT * own_s:
-        kind = "unclear" if seconds["other"] > (1 - DOMINANT) * own_s else "mixed"
+        too_little = own_s < (1 - CROWDED_OUT) * wall_s
+        kind = "unclear" if too_little or seconds["other"] > (1 - DOMINANT) * own_s else "mixed"
         return Verdict(kind, kind, reasons)
     if verdict == "unclear":
         return Verdict("unclear", "unclear", reasons)

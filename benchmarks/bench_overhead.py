@@ -1,0 +1,79 @@
+"""What diagnosing costs the task, beside other profilers: interleaved rounds, body time ÷ body time unprofiled.
+
+``bench_overhead.py [ROUNDS]``. The task times its own body, so start-up is not in the ratio; start-up is told apart.
+"""
+
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from workbench import Table, records
+
+BODIES = {
+    "python": "total = 0\n    for number in range(9_000_000):\n        total += number * number % 7",
+    "waiting": "for _ in range(200):\n        time.sleep(0.004)\n        sum(range(2_000))",
+}
+SCRIPT = """import sys, time
+
+def body():
+    {body}
+
+start = time.perf_counter()
+body()
+with open(sys.argv[1], "a") as file:
+    file.write(f"{{time.perf_counter() - start}}\\n")
+"""
+BIN = Path(sys.executable).parent
+PROFILERS = {
+    "none": [sys.executable],
+    "workbench": [str(BIN / "workbench"), "diagnose", "--out", "{out}"],
+    "py-spy": [str(BIN / "py-spy"), "record", "-o", "{out}", "--", sys.executable],
+    "pyinstrument": [str(BIN / "pyinstrument"), "-o", "{out}"],
+    "scalene": [str(BIN / "scalene"), "run", "--cpu-only", "-o", "{out}"],
+    "line_profiler": [str(BIN / "kernprof"), "-q", "-l", "-p", "{script}", "-o", "{out}"],
+}
+
+
+def run(name: str, script: Path, folder: Path) -> tuple[float, float]:
+    """Return the seconds of the body and of the whole command."""
+    times = folder / "times"
+    times.unlink(missing_ok=True)
+    command = [part.format(out=folder / f"{name}.out", script=script) for part in PROFILERS[name]]
+    separator = ["--"] if name == "workbench" else ["---"] if name == "scalene" else []
+    start = time.perf_counter()
+    subprocess.run([*command, str(script), *separator, str(times)], capture_output=True, check=False, cwd=folder)
+    whole_s = time.perf_counter() - start
+    return (float(times.read_text()) if times.exists() else float("nan")), whole_s
+
+
+def main() -> None:
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for task, body in BODIES.items():
+            script = folder / f"{task}.py"
+            script.write_text(SCRIPT.format(body=body))
+            ratios: dict[str, list[float]] = {profiler: [] for profiler in PROFILERS}
+            startups: dict[str, list[float]] = {profiler: [] for profiler in PROFILERS}
+            for _ in range(rounds):
+                order = random.sample(list(PROFILERS), len(PROFILERS))
+                measured = {profiler: run(profiler, script, folder) for profiler in order}
+                body_s, whole_s = measured["none"]
+                for profiler, (its_body_s, its_whole_s) in measured.items():
+                    ratios[profiler].append(its_body_s / body_s)
+                    startups[profiler].append((its_whole_s - its_body_s) - (whole_s - body_s))
+            for profiler in PROFILERS:
+                row = (task, profiler, statistics.median(ratios[profiler]), statistics.median(startups[profiler]))
+                rows.append(row)
+                print(f"{task:8} {profiler:14} body × {row[2]:.3f}, start-up and end + {row[3]:.2f} s")
+    table = Table(title="What profilers cost", columns=("task", "profiler", "body_ratio", "extra_s"), rows=tuple(rows))
+    print(records.save(table, "diagnose-overhead", replace=True))
+
+
+if __name__ == "__main__":
+    main()

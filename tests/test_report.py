@@ -45,7 +45,7 @@ def test_every_record_is_shown_with_its_words_table_and_provenance(folder: Path,
     text = text_of(page)
     assert (report.shown, report.left_out) == (3, ())
     for words in ("01 What binds a task", "send_requests: IO-bound", "98 % of it waits", "127.0.0.1:80",
-                  "02 The CPU bound task", "Remedies for is_fib", "exact is right and faster", "31.42",
+                  "02 The CPU bound task", "Remedies for is_fib", "exact is right and faster", "31.4",
                   "cores_allowed"):  # fmt: skip
         assert words in text
     assert page.count("<svg") == 2

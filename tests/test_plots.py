@@ -5,8 +5,9 @@ import re
 import pytest
 
 from workbench import Comparison, Diagnosis, Table, UsageError, plot, plot_shares
-from workbench.plots import PART_COLOURS, to_svg
+from workbench.plots import to_svg
 from workbench.results import PARTS, ComparisonRow
+from workbench.views import COLOURS
 
 
 def diagnosis(target: str, **parts: float) -> Diagnosis:
@@ -17,8 +18,8 @@ def diagnosis(target: str, **parts: float) -> Diagnosis:
 
 
 def test_every_part_has_a_colour_of_its_own() -> None:
-    assert set(PART_COLOURS) == set(PARTS)
-    assert len(set(PART_COLOURS.values())) == len(PARTS)
+    assert set(COLOURS) == set(PARTS)
+    assert len(set(COLOURS.values())) == len(PARTS)
 
 
 def test_the_bars_of_a_diagnosis_are_its_shares() -> None:

@@ -10,26 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import MissingExtraError, UsageError
 from workbench.results import PARTS, Comparison, ComparisonRow, Diagnosis, Result, Table
+from workbench.views import COLOURS
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: One colour a part, told apart by the colour-blind (P. Tol's and Okabe & Ito's), on white and on black.
-PART_COLOURS = {
-    "python": "#0077bb",
-    "native": "#33bbee",
-    "runqueue": "#999999",
-    "gil": "#cc3311",
-    "lock": "#ee7733",
-    "network": "#009988",
-    "disk": "#aa8800",
-    "sleep": "#bb88cc",
-    "child": "#ee3377",
-    "other": "#777777",
-}
-SERIES_COLOURS = ("#0077bb", "#ee7733", "#009988", "#cc3311", "#33bbee", "#ee3377", "#aa8800", "#777777")
+LINE_COLOURS = ("#0077bb", "#ee7733", "#009988", "#cc3311", "#33bbee", "#ee3377", "#aa8800", "#777777")
 #: Stands for "the colour of the text around the figure" until `to_svg` writes that; no other mark has it.
 _INK = "#010203"
 
@@ -101,7 +89,7 @@ def plot_shares(diagnoses: Sequence[Diagnosis]) -> Figure:
         left = 0.0
         for part in PARTS:
             share = 100 * diagnosis.parts.get(part, 0.0) / diagnosis.wall_s if diagnosis.wall_s else 0.0
-            axes.barh(place, share, left=left, color=PART_COLOURS[part], height=0.6)
+            axes.barh(place, share, left=left, color=COLOURS[part], height=0.6)
             if share >= 12:
                 axes.text(left + share / 2, place, f"{part} {share:.0f} %", ha="center", va="center", color="white")
             left += share
@@ -116,12 +104,12 @@ def _(result: Comparison) -> Figure:
     rows = [(row, row.speedup) for row in result.rows if row.speedup is not None]
     figure, (axes,) = _figure(height=1.1 + 0.38 * len(rows))
     for place, (row, speedup) in enumerate(rows):
-        colour = "#999999" if row.same_answer is False else SERIES_COLOURS[0]
+        colour = "#999999" if row.same_answer is False else LINE_COLOURS[0]
         if row.ci_low is not None and row.ci_high is not None:
             axes.plot([row.ci_low, row.ci_high], [place, place], color=colour, linewidth=3, solid_capstyle="round")
         axes.plot(speedup, place, "x" if row.same_answer is False else "o", color=colour)
         if row.predicted is not None:
-            axes.plot(row.predicted, place, "D", markerfacecolor="none", markeredgecolor=SERIES_COLOURS[1])
+            axes.plot(row.predicted, place, "D", markerfacecolor="none", markeredgecolor=LINE_COLOURS[1])
     axes.axvline(1, color=_INK, linewidth=0.8)
     axes.set_yticks(range(len(rows)), [_label(row) for row, _ in rows])
     axes.invert_yaxis()
@@ -139,7 +127,7 @@ def _(result: Table) -> Figure:
     panels = _groups(frame, spec.get("panel"))
     figure, grid = _figure(height=3.4, panels=len(panels))
     for axes, (title, panel) in zip(grid, panels, strict=True):
-        for (name, group), colour in zip(_groups(panel, spec.get("by")), SERIES_COLOURS * 3, strict=False):
+        for (name, group), colour in zip(_groups(panel, spec.get("by")), LINE_COLOURS * 3, strict=False):
             axes.plot(group[spec["x"]], group[spec["y"]], "o-", markersize=4, color=colour, label=name)
         axes.set(xlabel=spec["x"], title=f"{spec['panel']} {title}" if "panel" in spec else "")
         for axis in spec.get("log", ""):

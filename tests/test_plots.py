@@ -65,6 +65,17 @@ def test_a_table_draws_a_panel_for_each_group() -> None:
         ("latency 0 ms", [0.1, 0.2]), ("latency 50 ms", [5.0])]  # fmt: skip
 
 
+def test_a_table_draws_a_grid_of_ratios() -> None:
+    rows = (("waits", "threads", 8.0, 9.04), ("waits", "memo", None, None), ("computes", "threads", 0.5, None))
+    spec = {"x": "remedy", "y": "task", "cell": "speedup", "beside": "predicted"}
+    axes = plot(Table(title="t", columns=("task", "remedy", "speedup", "predicted"), rows=rows, plot=spec)).axes[0]
+    texts = {text.get_position(): text.get_text() for text in axes.texts}
+    assert texts == {(0, 0): "8 ×\n(9)", (0, 1): "0.5 ×"}
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["threads", "memo"]
+    faster, slower = axes.images[0].get_array()[:, 0]
+    assert faster > 0 > slower
+
+
 def test_what_can_not_be_drawn_is_told() -> None:
     with pytest.raises(UsageError, match="the table 't' does not say what to draw"):
         plot(Table(title="t", columns=("a",), rows=()))

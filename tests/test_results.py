@@ -121,9 +121,10 @@ def test_a_number_is_not_a_boolean_and_a_row_is_an_object() -> None:
 
 def test_a_table_of_a_frame_holds_plain_values() -> None:
     frame = pd.DataFrame({"n": np.array([1, 2], dtype=np.int8), "s": [0.5, math.nan], "ok": [True, False]})
+    frame["workers"] = pd.array([None, 4], dtype="Int64")
     table = Table.from_frame("t", frame)
-    assert table.rows == ((1, 0.5, True), (2, None, False))
-    assert json.loads(json.dumps(table.to_json()))["columns"] == ["n", "s", "ok"]
+    assert table.rows == ((1, 0.5, True, None), (2, None, False, 4))
+    assert json.loads(json.dumps(table.to_json()))["columns"] == ["n", "s", "ok", "workers"]
 
 
 def test_a_diagnosis_shows_every_part_and_its_share() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from functools import singledispatch
@@ -122,6 +123,10 @@ def _(result: Comparison) -> Figure:
 def _(result: Table) -> Figure:
     if not result.plot:
         raise UsageError(f"the table {result.title!r} does not say what to draw: give it plot={{'x': …, 'y': …}}")
+    return _draw_cells(result) if "cell" in result.plot else _draw_lines(result)
+
+
+def _draw_lines(result: Table) -> Figure:
     spec = result.plot
     frame = result.table().dropna(subset=[spec["y"]])
     panels = _groups(frame, spec.get("panel"))
@@ -136,6 +141,27 @@ def _(result: Table) -> Figure:
     grid[0].set_ylabel(spec["y"])
     if "by" in spec:
         grid[-1].legend(frameon=False, labelcolor=_INK, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def _draw_cells(result: Table) -> Figure:
+    """Draw a grid of ratios, the bluer the further above 1 and the redder the further below."""
+    spec, frame = result.plot, result.table()
+    rows, columns = (list(dict.fromkeys(frame[spec[axis]])) for axis in "yx")
+    figure, (axes,) = _figure(height=1.2 + 0.5 * len(rows))
+    colours = [[math.nan] * len(columns) for _ in rows]
+    for cell in frame.dropna(subset=[spec["cell"]]).to_dict("records"):
+        row, column, ratio = rows.index(cell[spec["y"]]), columns.index(cell[spec["x"]]), cell[spec["cell"]]
+        colours[row][column] = math.asinh(2 * math.log(ratio))  # steep near 1, where it matters
+        beside = cell.get(spec.get("beside", ""))
+        text = f"{ratio:.2g} ×" + (f"\n({beside:.2g})" if beside is not None and beside == beside else "")
+        ink = "white" if abs(colours[row][column]) > 1.6 else "#222222"
+        axes.text(column, row, text, ha="center", va="center", fontsize=8, color=ink)
+    axes.imshow(colours, cmap="RdBu", vmin=-2.5, vmax=2.5, aspect="auto")
+    axes.set_xticks(range(len(columns)), columns)
+    axes.set_yticks(range(len(rows)), rows)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
     return figure
 
 
@@ -195,8 +221,6 @@ def _plain_ticks(axes: Axes, axis: str) -> None:
 
 
 def _decades(axes: Axes, axis: str) -> float:
-    import math
-
     low, high = getattr(axes, f"get_{axis}lim")()
     return math.log10(high / low) if low > 0 else math.inf
 

@@ -307,9 +307,10 @@ def _span(low: float | None, high: float | None) -> str:
 class Table(Result):
     """A titled table of measured values: ``rows`` hold one value for each of ``columns``.
 
-    ``plot`` says how to draw it, in names of columns: ``x``, ``y``, ``by`` (a line for each of its values), ``panel``
-    (a panel for each of its values) and ``log`` (the axes that are logarithmic: ``"x"``, ``"y"`` or ``"xy"``); empty
-    for a table that is not drawn.
+    ``plot`` says how to draw it, in names of columns; it is empty for a table that is not drawn. Lines: ``x``, ``y``,
+    ``by`` (a line for each of its values), ``panel`` (a panel for each of its values) and ``log`` (the axes that are
+    logarithmic: ``"x"``, ``"y"`` or ``"xy"``). A grid of ratios: ``x`` and ``y``, ``cell`` (the ratio) and ``beside``
+    (another one, shown in brackets).
     """
 
     kind: ClassVar[str] = "table"
@@ -333,7 +334,8 @@ class Table(Result):
         plot
             How to draw it: see `Table`.
         """
-        rows = tuple(tuple(map(_plain, row)) for row in frame.itertuples(index=False, name=None))
+        known = frame.astype(object).where(frame.notna(), None)
+        rows = tuple(tuple(map(_plain, row)) for row in known.itertuples(index=False, name=None))
         return cls(title=title, columns=tuple(map(str, frame.columns)), rows=rows, plot=plot or {})
 
     def table(self) -> pd.DataFrame:

@@ -109,16 +109,10 @@ def compare(
     ways = {**find_remedies([baseline]), **{name: run for name, run in chosen.items() if name != baseline}}
     traits = {name: Traits.of(run) for name, run in ways.items()}
     trials = [
-        Trial(
-            name,
-            partial(run, func),
-            workers=workers,
-            search=workers is None and traits[name].scales,
-        )
+        Trial(name, partial(run, func), workers=workers, search=workers is None and traits[name].scales)
         for name, run in ways.items()
     ]
     bench = Trials(trials[0], trials[1:], items, budget_s=budget_s, equal=equal, seed=seed, clock=clock)
-
     predictions: dict[str, Prediction] = {}
 
     def result() -> Comparison:

@@ -61,8 +61,8 @@ def compare(
         How many workers a remedy may use. When it is None, remedies that scale are tried with 1, 2, 4, … workers, until
         twice as many no longer pay, and the fewest that are as good as the best are compared.
     budget_s
-        Seconds that the whole comparison may take. In the main thread a first run that takes longer is stopped, and so
-        is a run that hangs.
+        Seconds that the whole comparison may take. Where that may be too short for all remedies, a few items show
+        which of them get it. In the main thread a first run that takes longer is stopped, and so is a run that hangs.
     precision
         A remedy whose interval is narrower than this (relative half-width) and holds 1 needs no more rounds.
     equal

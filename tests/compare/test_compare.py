@@ -17,6 +17,7 @@ def power_sum_formula(n):
     return (n * (n - 1) // 2) ** 2
 
 
+@pytest.mark.slow
 def test_every_installed_remedy_gets_a_row_and_a_reason():
     found = compare(power_sum, [1_000] * 50, budget_s=20, progress=False)
     verdicts = {row.remedy: row.verdict for row in found.rows}

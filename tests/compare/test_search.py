@@ -19,7 +19,7 @@ def test_the_search_ends_past_the_point_where_more_workers_stop_paying(limit, it
 def test_more_workers_than_the_sample_get_more_items():
     seen = []
     search_workers(lambda workers, count: seen.append((workers, count)) or count / workers, 1000, sample=10)
-    assert seen[::2][:5] == [(1, 10), (2, 10), (4, 16), (8, 32), (16, 64)]
+    assert seen[::2][:5] == [(1, 10), (2, 10), (4, 10), (8, 16), (16, 32)]
     assert seen[-1] == (1000, 1000)
 
 

@@ -272,3 +272,25 @@ def test_what_can_not_be_compared_is_refused_in_one_line(items, options, message
     with pytest.raises(UsageError, match=message) as caught:
         compare(abs, items, progress=False, **options)
     assert "\n" not in str(caught.value)
+
+
+def test_where_time_is_short_the_quickest_get_it(clock):
+    """Ten seconds for the task, thirty in all: a sample shows which remedy deserves the rest."""
+
+    def remedy(item_s):
+        def run(func, items, *, workers):
+            clock.now_s += item_s * len(items)
+            return list(items)
+
+        return run
+
+    def slow(item):
+        clock.now_s += 0.05
+        return item
+
+    ways = {"no gain": remedy(0.05), "some gain": remedy(0.03), "tenfold": remedy(0.005)}
+    found = compare(slow, list(range(200)), ways, clock=clock, progress=False, budget_s=30)
+    assert clock.now_s <= 30
+    assert row(found, "tenfold").verdict == "faster"
+    assert row(found, "some gain").note == "no time for all items (about 1.7 times as fast on 3 of 200); raise budget_s"
+    assert row(found, "no gain").verdict == "skipped"

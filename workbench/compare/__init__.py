@@ -61,8 +61,8 @@ def compare(
         How many workers a remedy may use. When it is None, remedies that scale are tried with 1, 2, 4, … workers, until
         twice as many no longer pay, and the fewest that are as good as the best are compared.
     budget_s
-        Seconds that the whole comparison may take. In the main thread a first run that takes longer is stopped, and so
-        is a run that hangs.
+        Seconds that the whole comparison may take. Where that may be too short for all remedies, a few items show
+        which of them get it. In the main thread a first run that takes longer is stopped, and so is a run that hangs.
     precision
         A remedy whose interval is narrower than this (relative half-width) and holds 1 needs no more rounds.
     equal
@@ -109,16 +109,10 @@ def compare(
     ways = {**find_remedies([baseline]), **{name: run for name, run in chosen.items() if name != baseline}}
     traits = {name: Traits.of(run) for name, run in ways.items()}
     trials = [
-        Trial(
-            name,
-            partial(run, func),
-            workers=workers,
-            search=workers is None and traits[name].scales,
-        )
+        Trial(name, partial(run, func), workers=workers, search=workers is None and traits[name].scales)
         for name, run in ways.items()
     ]
     bench = Trials(trials[0], trials[1:], items, budget_s=budget_s, equal=equal, seed=seed, clock=clock)
-
     predictions: dict[str, Prediction] = {}
 
     def result() -> Comparison:

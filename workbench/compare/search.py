@@ -11,7 +11,9 @@ WORTH = 0.1
 AS_GOOD = 0.05
 
 
-def search_workers(seconds: Callable[[int, int], float], items: int, *, sample: int) -> dict[int, float]:
+def search_workers(
+    seconds: Callable[[int, int], float], items: int, *, sample: int, limit_s: float = math.inf
+) -> dict[int, float]:
     """Try 1, 2, 4, … workers until twice as many no longer pay.
 
     Parameters
@@ -21,7 +23,9 @@ def search_workers(seconds: Callable[[int, int], float], items: int, *, sample: 
     items
         How many items there are; more workers than that can't help.
     sample
-        How many items to try at least. More workers get more, four each, so that they have enough to do.
+        How many items to try at least. More workers get more, two each, so that they have enough to do.
+    limit_s
+        After so many seconds no more are tried.
 
     Returns
     -------
@@ -36,12 +40,14 @@ def search_workers(seconds: Callable[[int, int], float], items: int, *, sample: 
     curve: dict[int, float] = {}
     workers = 1
     while True:
-        count = min(items, max(sample, 4 * workers))
+        count = min(items, max(sample, 2 * workers))
         # The lesser of two: noise only ever adds, and a pool may be started by the first.
-        best_s = min(seconds(workers, count), seconds(workers, count))
+        first_s, second_s = seconds(workers, count), seconds(workers, count)
+        best_s = min(first_s, second_s)
+        limit_s -= first_s + second_s
         pays = not curve or best_s * items / count < (1 - WORTH) * min(curve.values())
         curve[workers] = best_s * items / count
-        if not pays or workers >= items:
+        if not pays or workers >= items or limit_s < 0:
             return curve
         workers = min(2 * workers, items)
 

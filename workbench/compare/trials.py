@@ -35,8 +35,9 @@ class Trial:
     """One way to do the whole task, and what came of it.
 
     ``run(items, workers=workers)`` does the task. ``search`` asks for a search of the number of workers; ``curve`` is
-    what it found, seconds by number. ``times_s`` holds one value a round. ``ended`` says why the trial takes part in no
-    further round: ``settled``, ``failed`` or ``skipped``; it is empty while it does.
+    what it found, seconds by number. ``estimate_s`` is what the task takes by a sample of the items, where one was
+    tried. ``times_s`` holds one value a round. ``ended`` says why the trial takes part in no further round:
+    ``settled``, ``failed`` or ``skipped``; it is empty while it does.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Trial:
     workers: int | None = None
     search: bool = False
     curve: dict[int, float] = field(default_factory=dict)
+    estimate_s: float = 0.0
     times_s: list[float] = field(default_factory=list)
     loops: int = 1
     cost_s: float = 0.0
@@ -126,11 +128,9 @@ class Trials:
             The baseline fails.
         """
         first_s = {self.baseline: self._warm_up_baseline()}
-        for trial in self.rivals:
-            if self.elapsed_s > self.budget_s:
-                trial.ended = "skipped"
-                trial.note = f"the budget of {self.budget_s:g} s was used up before it; raise budget_s"
-            elif (elapsed_s := self._warm_up_rival(trial)) is not None:
+        self._scout()
+        for trial in sorted(self.active, key=lambda trial: trial.estimate_s):
+            if (elapsed_s := self._warm_up_rival(trial)) is not None:
                 first_s[trial] = elapsed_s
         self._keep(first_s)
 
@@ -161,8 +161,6 @@ class Trials:
                 del trial.times_s[:1]
 
     def _warm_up_rival(self, trial: Trial) -> float | None:
-        if trial.search and self._guarded(trial, self._search) is None:
-            return None
         elapsed_s = self._timed(trial)
         left_s = self.budget_s - self.elapsed_s
         if elapsed_s is not None and trial.cost_s > self.baseline.cost_s and 1.2 * trial.cost_s < left_s:
@@ -183,18 +181,53 @@ class Trials:
         self.baseline.cost_s = self._clock() - start_s
         return elapsed_s
 
-    def _search(self, trial: Trial) -> bool:
-        """Find out how many workers pay, on as many items as the baseline does in a sixtieth of the budget."""
+    def _scout(self) -> None:
+        """Find out how many workers pay; where the budget may be too short for all, leave out what doesn't fit twice.
 
-        def seconds(workers: int, count: int) -> float:
-            start_s = self._clock()
-            trial.run(self._items[:count], workers=workers)
-            return self._clock() - start_s
+        This takes as many items as the baseline does in a two-hundredth of the budget.
+        """
+        sample = sample_size(len(self._items), self.baseline.cost_s, self.budget_s / 200)
+        short = self.elapsed_s + 2 * self.baseline.cost_s * (1 + len(self.rivals)) > self.budget_s
+        for trial in self.rivals:
+            if trial.search:
+                self._guarded(trial, partial(self._search, sample=sample))
+            elif short:
+                self._guarded(trial, partial(self._try, sample=sample))
+        if short:
+            self._leave_out(sample)
 
-        sample = sample_size(len(self._items), self.baseline.cost_s, self.budget_s / 60)
-        trial.curve = search_workers(seconds, len(self._items), sample=sample)
+    def _search(self, trial: Trial, *, sample: int) -> None:
+        seconds = partial(self._sample_s, trial)
+        trial.curve = search_workers(seconds, len(self._items), sample=sample, limit_s=self.budget_s / 20)
         trial.workers = fewest_good(trial.curve)
-        return True
+        trial.estimate_s = trial.curve[trial.workers]
+
+    def _try(self, trial: Trial, *, sample: int) -> None:
+        # The second time counts, for the first may pay for a start-up; other items, for some remedies remember.
+        self._sample_s(trial, trial.workers, sample)
+        second_s = self._sample_s(trial, trial.workers, sample, skip=min(sample, len(self._items) - sample))
+        trial.estimate_s = second_s * len(self._items) / sample
+
+    def _sample_s(self, trial: Trial, workers: int | None, count: int, *, skip: int = 0) -> float:
+        start_s = self._clock()
+        trial.run(self._items[skip : skip + count], workers=workers)
+        return self._clock() - start_s
+
+    def _leave_out(self, sample: int) -> None:
+        """Keep the quickest rivals that fit into the budget with two rounds, or with one where none would fit."""
+        quickest_first = sorted(self.active, key=lambda trial: trial.estimate_s)
+        left_s = self.budget_s - self.elapsed_s
+        rounds = 2 if quickest_first and self.baseline.cost_s + 2 * quickest_first[0].estimate_s <= left_s else 1
+        planned_s = self.elapsed_s + (rounds - 1) * self.baseline.cost_s
+        for trial in quickest_first:
+            planned_s += rounds * trial.estimate_s
+            if planned_s > self.budget_s:
+                gain = self.baseline.cost_s / trial.estimate_s
+                trial.ended = "skipped"
+                trial.note = (
+                    f"no time for all items (about {gain:.2g} times as fast on {sample} of {len(self._items)}); "
+                    "raise budget_s"
+                )
 
     def _timed(self, trial: Trial, *, calibrate: bool = False) -> float | None:
         """Run a trial and check its answer; return the seconds of one loop, or None if it failed."""
@@ -203,6 +236,10 @@ class Trials:
     def _guarded(self, trial: Trial, action: Callable[[Trial], _Outcome]) -> _Outcome | None:
         """Return what an action returns; None, with the trial ended, if it raises or takes too long."""
         limit_s = self._limit_s(trial)
+        if limit_s <= 0:
+            trial.ended = "skipped"
+            trial.note = f"the budget of {self.budget_s:g} s was used up before it; raise budget_s"
+            return None
         try:
             with time_limit(limit_s):
                 return action(trial)

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 #: An answer that took longer to write is too large to be read while others wait.
-SLOW_S = 0.002
+SLOW_S = 0.005
 
 
 class Missing(LookupError):  # noqa: N818 - an answer, not an error

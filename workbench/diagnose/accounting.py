@@ -156,6 +156,9 @@ class Accounts:
         self.tracks = make_tracks(recording)
         self.main = self.tracks.get((recording.pid, recording.tid))
         self._native = {key: _native_odds(track) for key, track in self.tracks.items()}
+        self.readable = recording.pid in recording.processes and recording.processes[recording.pid].python
+        if not self.readable:  # what runs is taken for Python; the reasons say that it can't be told
+            self._native |= {key: {} for key in self.tracks if key[0] == recording.pid}
         self._families: dict[tuple[int, int], list[Track]] = {}
         #: By the stack of a thread that waits for a lock: the stacks of the only other thread that did something.
         self.holders: dict[int, Counter[int]] = {}
@@ -280,7 +283,7 @@ class Accounts:
         # As with threads: those that wait for the outside go before sleepers.
         for part in (settled.part if settled.part in ("network", "disk") else "network", "sleep", "lock"):
             if stacks := found.get(part):
-                target = settled.target if part == settled.part else ""
+                target = settled.target if part == settled.part else part
                 return [(Where(part, target, stack, (track.pid, track.tid)), 1 / len(stacks)) for stack in stacks]
         return []
 

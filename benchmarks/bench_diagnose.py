@@ -14,6 +14,7 @@ sys.path.insert(0, str(CORPUS))
 
 from programs import LABELS, Label  # noqa: E402
 
+from workbench import Table, records  # noqa: E402
 from workbench.diagnose.targets import diagnose_target, parse_target  # noqa: E402
 from workbench.results import Diagnosis  # noqa: E402
 
@@ -45,22 +46,27 @@ def busy(count: int) -> Iterator[None]:
 
 def main() -> None:
     options = argparse.ArgumentParser()
-    options.add_argument("--loaded", action="store_true")
-    options.add_argument("names", nargs="*")
+    options.add_argument("--loaded", action="store_true", help="with two busy processes beside")
+    options.add_argument("--repeat", type=int, default=1, metavar="N")
+    options.add_argument("names", nargs="*", help="programs; all when none is named, and then the table is recorded")
     args = options.parse_args()
-    right = named = nameable = 0
     chosen = {func.__name__: label for func, label in LABELS.items() if not args.names or func.__name__ in args.names}
+    rows = []
     with site(), busy(2 if args.loaded else 0):
-        for name, label in chosen.items():
+        for name, label in list(chosen.items()) * args.repeat:
             diagnosis = diagnose_target(parse_target(f"{CORPUS / 'programs.py'}:{name}")).diagnosis
             wrong = faults(diagnosis, label)
-            right += not any(fault.startswith("verdict") for fault in wrong)
-            nameable += label.wait is not None
-            named += label.wait is not None and not any(fault.startswith("name") for fault in wrong)
-            print(f"{name:26}", row(diagnosis))
-            for fault in wrong:
-                print("      ", fault)
-    print(f"verdict and bound_by right {right} of {len(chosen)}, wait named {named} of {nameable}")
+            right = not any(fault.startswith("verdict") for fault in wrong)
+            named = not any(fault.startswith("name") for fault in wrong) if label.wait else None
+            rows.append((name, "|".join(label.verdict), diagnosis.verdict, diagnosis.bound_by, right, named, *wrong))
+            print(f"{name:26}", row(diagnosis), *wrong, sep="\n       " if wrong else " ")
+    columns = ("program", "expected", "verdict", "bound_by", "right", "wait_named")
+    nameable = [row[5] for row in rows if row[5] is not None]
+    print(f"verdict and bound_by right {sum(row[4] for row in rows)} of {len(rows)}, ", end="")
+    print(f"wait named {sum(nameable)} of {len(nameable)}")
+    if not args.names:
+        table = Table(title="The corpus, diagnosed", columns=columns, rows=tuple(row[:6] for row in rows))
+        print(records.save(table, f"diagnose-corpus-{'loaded' if args.loaded else 'idle'}", replace=True))
 
 
 def row(diagnosis: Diagnosis) -> str:

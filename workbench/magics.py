@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
+import threading
 from typing import Any
 
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.display import display
 
 from workbench.diagnose import Diagnosing
-from workbench.errors import UsageError
+from workbench.results import Diagnosis
 
 
 @magics_class
@@ -19,21 +24,64 @@ class WorkbenchMagics(Magics):
     def diagnose(self, line: str, cell: str | None = None) -> Any:
         """Say what bounds a statement or a cell.
 
-        ``%diagnose [-o] [-r N] statement`` repeats a short statement; ``-r 1`` runs it once. ``%%diagnose [-o]`` runs
-        the cell once, with top-level ``await`` as usual. ``-o`` returns the `Diagnosis`.
+        ``%diagnose [-o] [-r N] statement`` repeats a statement that is shorter than 0.5 s; ``-r 1`` runs it once.
+        ``%%diagnose [-o]`` runs the cell once; with a top-level ``await`` it runs in an event loop of its own. ``-o``
+        returns the `Diagnosis` and shows nothing.
         """
-        options, rest = self.parse_options(line, "or:", posix=False, strict=False)
-        if cell is None and not rest.strip():
+        options, statement = self.parse_options(line, "or:", posix=False, strict=False)
+        if cell is None and not statement.strip():
             raise UsageError("%diagnose what? Pass a statement, or use %%diagnose above a cell")
-        code, repeat = (rest, int(options["r"]) if "r" in options else None) if cell is None else (cell, 1)
-        block = Diagnosing("cell" if cell is not None else rest.strip())
-        result, shell = None, self.shell
-        assert shell is not None
+        if not str(options.get("r", "1")).isdigit():
+            raise UsageError(f"-r {options['r']}: pass how often to run the statement")
+        assert self.shell is not None
+        if cell is None:
+            repeat = int(options["r"]) if "r" in options else None
+            diagnosis = _run(self.shell, statement, statement.strip(), repeat)
+        else:
+            diagnosis = _run(self.shell, cell, "cell", 1)
+        if "o" in options:
+            return diagnosis
+        display(diagnosis)  # type: ignore[no-untyped-call]
+        return None
+
+
+def _run(shell: InteractiveShell, code: str, name: str, repeat: int | None) -> Diagnosis:
+    block = Diagnosing(name)
+    transformed = shell.transform_cell(code)  # type: ignore[no-untyped-call]
+    if not shell.should_run_async(code, transformed_cell=transformed):
         with block:
             for _ in block.until_told(repeat):
-                result = shell.run_cell(code, store_history=False, silent=False)  # type: ignore[no-untyped-call]
-                if not result.success:
+                if not shell.run_cell(code).success:  # type: ignore[no-untyped-call]
                     break
-        diagnosis = block.result
-        display(diagnosis)  # type: ignore[no-untyped-call]
-        return diagnosis if "o" in options else None
+        return block.result
+
+    async def run() -> None:
+        with block:
+            for _ in block.until_told(repeat):
+                if not (await shell.run_cell_async(code, transformed_cell=transformed)).success:
+                    break
+
+    _in_own_loop(run())
+    return block.result
+
+
+def _in_own_loop(coroutine: Any) -> None:
+    """Run a coroutine to its end while another loop runs in this thread; an interrupt cancels it."""
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(coroutine)
+    context = contextvars.copy_context()  # what is printed goes to this cell
+    thread = threading.Thread(target=context.run, args=(_run_to_end, loop, task))
+    thread.start()
+    try:
+        thread.join()
+    except KeyboardInterrupt:
+        loop.call_soon_threadsafe(task.cancel)
+        thread.join()
+
+
+def _run_to_end(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
+    try:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(asyncio.wait([task]))
+    finally:
+        loop.close()

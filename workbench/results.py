@@ -202,13 +202,6 @@ class Diagnosis(Result):
         ]
         return pd.DataFrame(rows, columns=list(columns))
 
-    def stalls_table(self) -> pd.DataFrame:
-        """Return what kept an event loop from running: ``line``, ``function``, ``seconds`` (longest), ``times``."""
-        import pandas as pd
-
-        rows = [(f"{item.file}:{item.line}", item.function, item.seconds, item.times) for item in self.stalls]
-        return pd.DataFrame(rows, columns=["line", "function", "seconds", "times"])
-
     def summary(self, rows: int = 5) -> str:
         """Return the diagnosis as plain text, with its ``rows`` longest waits and lines."""
         from workbench import views

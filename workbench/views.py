@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import html
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workbench.results import PARTS
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from workbench.results import Diagnosis
+    from workbench.results import Diagnosis, Line, Stall, Wait
 
 #: Mid-tones that can be told apart on white and on black (after Okabe and Ito's palette).
 COLOURS = {
@@ -27,7 +25,7 @@ COLOURS = {
     "other": "#6b6b6b",
 }
 _SHOWN_FROM = 0.005
-_HTML_ROWS = 20
+_HTML_ROWS, _CELL = 20, 70
 
 
 def diagnosis_text(diagnosis: Diagnosis, rows: int = 5) -> str:
@@ -38,9 +36,8 @@ def diagnosis_text(diagnosis: Diagnosis, rows: int = 5) -> str:
     text = [f"{diagnosis.target}: {_headline(diagnosis)}", ", ".join(times)]
     text += [f"the task failed: {diagnosis.failure}"] if diagnosis.failure else []
     text += [f"- {reason}" for reason in diagnosis.reasons]
-    for title, table in _tables(diagnosis, rows):
-        shown = table.to_string(index=False, float_format="{:.3f}".format, max_colwidth=60)
-        text += ["", f"{title}:", shown]
+    for table in _tables(diagnosis, rows):
+        text += ["", f"{table.title}:", *_aligned(table)]
     return "\n".join(text)
 
 
@@ -58,9 +55,8 @@ def diagnosis_html(diagnosis: Diagnosis) -> str:
     )
     reasons = "".join(f"<li>{html.escape(reason)}</li>" for reason in diagnosis.reasons)
     tables = "".join(
-        f"<details><summary>{title}</summary>"
-        f"{table.to_html(index=False, border=0, float_format='{:.3f}'.format)}</details>"
-        for title, table in _tables(diagnosis, _HTML_ROWS)
+        f"<details><summary>{table.title}</summary><table>{_html_rows(table)}</table></details>"
+        for table in _tables(diagnosis, _HTML_ROWS)
     )
     return (
         f"<div><b>{html.escape(diagnosis.target)}</b>: <b>{_headline(diagnosis)}</b>, {diagnosis.wall_s:.3g} s"
@@ -104,19 +100,47 @@ def _headline(diagnosis: Diagnosis) -> str:
     return diagnosis.verdict if same else f"{diagnosis.verdict}, bound by {diagnosis.bound_by}"
 
 
-def _tables(diagnosis: Diagnosis, rows: int) -> list[tuple[str, pd.DataFrame]]:
-    """Return the tables that have anything to show, cut to their first rows, with short paths."""
-    found = []
-    tables = [("waits", diagnosis.waits_table()), ("lines", diagnosis.lines_table())]
-    if diagnosis.stalls:
-        tables.append(("event loop stalls", diagnosis.stalls_table()))
-    for title, table in tables:
-        if len(table):
-            found.append((title, table.head(rows).assign(line=table["line"].map(_short))))
-    return found
+class _Shown(NamedTuple):
+    """A table as text: the first row is its head."""
+
+    title: str
+    rows: list[list[str]]
 
 
-def _short(path: str) -> str:
-    """Return a path as seen from the current folder, where that is shorter."""
-    relative = os.path.relpath(path) if os.path.isabs(path) else path
-    return min(relative, path, key=len)
+def _tables(diagnosis: Diagnosis, rows: int) -> list[_Shown]:
+    """Return the tables that have anything to show, cut to their first rows."""
+    waits = [
+        [f"{wait.seconds:.3f}", wait.kind, wait.target, _place(wait), wait.function, wait.note]
+        for wait in diagnosis.waits
+    ]
+    lines = [
+        [f"{line.python_s:.3f}", f"{line.native_s:.3f}", f"{line.wait_s:.3f}", _place(line), line.function]
+        for line in diagnosis.lines
+    ]
+    stalls = [[f"{stall.seconds:.3f}", str(stall.times), _place(stall), stall.function] for stall in diagnosis.stalls]
+    tables = (
+        _Shown("waits", [["seconds", "kind", "target", "line", "function", "note"], *waits]),
+        _Shown("lines", [["python_s", "native_s", "wait_s", "line", "function"], *lines]),
+        _Shown("event loop stalls", [["longest_s", "times", "line", "function"], *stalls]),
+    )
+    return [_Shown(table.title, table.rows[: rows + 1]) for table in tables if len(table.rows) > 1]
+
+
+def _aligned(table: _Shown) -> list[str]:
+    cells = [[cell if len(cell) <= _CELL else cell[: _CELL - 1] + "…" for cell in row] for row in table.rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+
+
+def _html_rows(table: _Shown) -> str:
+    head, *rows = (tuple(map(html.escape, row)) for row in table.rows)
+    lines = [f"<th>{'</th><th>'.join(head)}</th>", *(f"<td>{'</td><td>'.join(row)}</td>" for row in rows)]
+    return "".join(f"<tr>{line}</tr>" for line in lines)
+
+
+def _place(item: Wait | Line | Stall) -> str:
+    """Return ``file:line``, as seen from the current folder where that is shorter."""
+    if not item.file:
+        return ""
+    relative = os.path.relpath(item.file) if os.path.isabs(item.file) else item.file
+    return f"{min(relative, item.file, key=len)}:{item.line}"

@@ -57,6 +57,19 @@ def empty_loop() -> None:
         pass
 
 
+@known("CPU-bound", "python")
+def watch_the_clock() -> None:
+    end = time.perf_counter() + 0.8
+    while time.perf_counter() < end:
+        pass
+
+
+@known("CPU-bound", "python")
+def small_calls() -> int:
+    words = ["one", "two", "three"]
+    return sum(len(words[number % 3].upper()) for number in range(5_000_000))
+
+
 @known("CPU-bound", "native")
 def sha256() -> None:
     native(0.8)

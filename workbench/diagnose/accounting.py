@@ -26,8 +26,6 @@ _LAG_S = 0.012
 _POLLING_S = 0.06
 #: The share of all cores' time from which a task leaves nothing to be had.
 _ALL_CORES = 0.8
-#: The looks that find a thread waiting, for one that finds it ready, from which it often waits.
-_OFTEN = 0.25
 #: What tasks await holds for a moment, if it was seen no longer than this before or after.
 _AWAITS_HOLD_NS = 60_000_000
 
@@ -156,6 +154,9 @@ class Accounts:
         self.tracks = make_tracks(recording)
         self.main = self.tracks.get((recording.pid, recording.tid))
         self._native = {key: _native_odds(track) for key, track in self.tracks.items()}
+        self.readable = recording.pid in recording.processes and recording.processes[recording.pid].python
+        if not self.readable:  # what runs is taken for Python; the reasons say that it can't be told
+            self._native |= {key: {} for key in self.tracks if key[0] == recording.pid}
         self._families: dict[tuple[int, int], list[Track]] = {}
         #: By the stack of a thread that waits for a lock: the stacks of the only other thread that did something.
         self.holders: dict[int, Counter[int]] = {}
@@ -280,7 +281,7 @@ class Accounts:
         # As with threads: those that wait for the outside go before sleepers.
         for part in (settled.part if settled.part in ("network", "disk") else "network", "sleep", "lock"):
             if stacks := found.get(part):
-                target = settled.target if part == settled.part else ""
+                target = settled.target if part == settled.part else part
                 return [(Where(part, target, stack, (track.pid, track.tid)), 1 / len(stacks)) for stack in stacks]
         return []
 
@@ -396,20 +397,25 @@ def _runqueue_share(track: Track) -> float:
 def _native_odds(track: Track) -> dict[int, float]:
     """Return, for each pace that a look may show, the probability that the thread was in native code.
 
-    A thread that moves runs Python, and so does one at an instruction that calls nothing. One that stays at a call is
-    in native code, or was running Python when it lost its core. The share of time in the run queue tells how many
-    looks show the latter, and so do the looks that show it still between two calls; the more cautious answer is taken.
+    A thread that moves runs Python, and so does one at an instruction that calls nothing. One that stays at a call that
+    was also seen waiting is in it. One that stays at another call is in native code, or was running Python when it lost
+    its core. The share of time in the run queue tells how many looks show the latter, and so do the looks that show it
+    still between two calls; the more cautious answer is taken.
     """
     looks = Counter[int]()
     for (_, pace), count in track.seen_running.items():
         looks[pace] += count
+    waited_at = {stack for _, stack in track.seen_waiting}
+    in_waits = sum(n for (stack, pace), n in track.seen_running.items() if pace == AT_CALL and stack in waited_at)
+    at_call = looks[AT_CALL] - in_waits
     moved = looks[MOVED] + looks[MOVED | BETWEEN_CALLS]
+    known = moved + looks[BETWEEN_CALLS] + at_call
+    off_core = min(0.99, max(0.0, _runqueue_share(track) * (known + in_waits) - in_waits) / (known or 1))
     between = (looks[MOVED | BETWEEN_CALLS] + 1) / (moved + 2)
-    known = looks.total() - looks[UNKNOWN]
-    off_core = min(_runqueue_share(track), 0.99)
     by_runqueue = (known - moved - off_core * known) / (1 - off_core)
-    by_place = looks[AT_CALL] - looks[BETWEEN_CALLS] * (1 - between) / between
-    # A thread that often waits is in the run queue after its waits, inside the call that waited.
-    often_waits = track.seen_waiting.total() > _OFTEN * looks.total()
-    native = max(0.0, by_place if often_waits else min(by_runqueue, by_place, looks[AT_CALL]))
-    return {AT_CALL: native / looks[AT_CALL] if native else 0.0, UNKNOWN: native / known if known else 1.0}
+    by_place = at_call - looks[BETWEEN_CALLS] * (1 - between) / between
+    native = in_waits + max(0.0, min(by_runqueue, by_place, at_call))
+    return {
+        AT_CALL: native / looks[AT_CALL] if native else 0.0,
+        UNKNOWN: native / (known + in_waits) if known + in_waits else 1.0,
+    }

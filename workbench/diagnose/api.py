@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -179,6 +178,8 @@ async def _diagnose_awaitable(awaitable: Awaitable[Any]) -> Diagnosis:
 
 
 def _run_or_await(coroutine: Coroutine[Any, Any, Diagnosis]) -> Diagnosis | Coroutine[Any, Any, Diagnosis]:
+    import asyncio
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -22,6 +22,10 @@ ENOUGH_LOOKS = 8
 _Key = TypeVar("_Key")
 _CPU = ("python", "native")
 _STACKS_KEPT = 500
+_BLIND = (
+    "this system does not show what a process does: only clocks and counters were read, so native code counts as "
+    "Python, and what was waited for can't be told"
+)
 
 
 def assemble(recording: Recording, target: str, runs: int = 1, failure: str | None = None) -> Diagnosis:
@@ -75,12 +79,9 @@ def _parts_from_counters(recording: Recording, wall_s: float) -> dict[str, float
 def _judge(parts: dict[str, float], wall_s: float, accounts: Accounts) -> Verdict:
     looks = len(accounts.main.looks) if accounts.main else 0
     verdict = judge(parts, crowds_itself=accounts.crowds_itself())
-    if not looks:
-        blind = "the task could not be watched from outside: only clocks and counters were read, so Python and native "
-        return verdict._replace(
-            reasons=(*verdict.reasons, blind + "code, and what was waited for, can't be told apart")
-        )
-    if wall_s < ENOUGH_S or looks < ENOUGH_LOOKS:
+    if not accounts.readable:
+        verdict = verdict._replace(reasons=(*verdict.reasons, _BLIND))
+    if wall_s < ENOUGH_S or 0 < looks < ENOUGH_LOOKS:
         short = f"it ran for only {wall_s * 1000:.3g} ms; at least {ENOUGH_S * 1000:.0f} ms are needed: repeat it"
         return Verdict("unclear", "unclear", (short, *verdict.reasons))
     return verdict

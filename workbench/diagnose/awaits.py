@@ -37,8 +37,9 @@ class AwaitWatcher:
         self._watcher = threading.Thread(target=self._watch, name="workbench await watcher", daemon=True)
 
     def start(self) -> None:
-        """Start to watch; tasks that are waiting already are none of the studied ones."""
-        self._ignored = self._tasks()
+        """Start to watch; tasks that are there already, but for the one that starts this, are none of the studied."""
+        if "asyncio" in sys.modules:
+            self._ignored = self._tasks() - {_current_task()}
         self._watcher.start()
         self.tid = self._watcher.native_id or 0
 
@@ -82,6 +83,15 @@ def _loop_of(frame: FrameType | None) -> Any:
                 return loop
         frame = frame.f_back
     return None
+
+
+def _current_task() -> Any:
+    import asyncio
+
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # no loop runs in this thread
+        return None
 
 
 def _polls(frame: FrameType) -> bool:

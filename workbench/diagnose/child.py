@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import importlib.util
 import inspect
@@ -103,6 +102,8 @@ def _callable(folder: Path, value: str, name: str, args: list[str]) -> Callable[
             facts["runs"] += 1
             answer = func(*args)
             if inspect.iscoroutine(answer):
+                import asyncio
+
                 asyncio.run(answer)
 
     return run

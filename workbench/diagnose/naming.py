@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import os
 import re
 import site
 import sysconfig
@@ -104,8 +105,13 @@ class Namer:
         return any(_is_loop(place) for place in self.places(stack)[:2])
 
     def runs_in_loop(self, stack: int) -> bool:
-        """Say whether a stack is inside a callback or task of an event loop."""
-        return any(place.function == "Handle._run" and "asyncio" in place.file for place in self.places(stack))
+        """Say whether a stack is inside a callback or task of an event loop that is part of the task."""
+        for place in self.places(stack):
+            if place.function.rpartition(".")[2] == "diagnose" and place.file.startswith(_OWN_CODE):
+                return False  # the loop, of a notebook say, runs around the task
+            if place.function == "Handle._run" and "asyncio" in place.file:
+                return True
+        return False
 
     def awaits(self, awaiting: Awaiting) -> tuple[str, int]:
         """Return the part that a waiting task stands for, and a number for its stack of awaits."""
@@ -171,11 +177,12 @@ def _is_loop(place: Place) -> bool:
 def _library_folders() -> tuple[str, ...]:
     paths = sysconfig.get_paths()
     folders = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    folders |= {*site.getsitepackages(), site.getusersitepackages(), str(Path(__file__).parents[1] / "diagnose")}
+    folders |= {*site.getsitepackages(), site.getusersitepackages()}
     return tuple(folder.rstrip("/") + "/" for folder in folders)
 
 
-_LIBRARIES = _library_folders()
+_OWN_CODE = (str(Path(__file__).parent) + os.sep, str(Path(__file__).parents[1] / "magics.py"))
+_LIBRARIES = (*_library_folders(), *_OWN_CODE)
 
 
 def is_users(file: str) -> bool:

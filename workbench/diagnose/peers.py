@@ -36,9 +36,9 @@ def _listener(port: int) -> int:
         return 0
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
-            for fd in os.scandir(f"/proc/{pid}/fd"):
+            for fd in os.listdir(f"/proc/{pid}/fd"):
                 with contextlib.suppress(OSError):
-                    if os.readlink(fd.path) in sockets:
+                    if os.readlink(f"/proc/{pid}/fd/{fd}") in sockets:
                         return int(pid)
     return 0
 

@@ -133,7 +133,7 @@ class Recorder:
     def __init__(self, folder: Path | None = None) -> None:
         self._given, self._folder = folder, folder
         self._observer: int | None = None
-        self._awaits = AwaitWatcher(threading.get_ident())
+        self._awaits: AwaitWatcher | None = None
         self.tid = self.start_ns = 0
 
     def start(self) -> None:
@@ -141,6 +141,7 @@ class Recorder:
         self._pid, self.tid = os.getpid(), threading.get_native_id()
         if sys.platform.startswith("linux") and sys.executable and os.path.isdir("/proc/self/task"):
             self._start_observer(find_layout())
+        self._awaits = AwaitWatcher(threading.get_ident())
         self._awaits.start()
         self._usage = _usage()
         self.start_ns = time.monotonic_ns()
@@ -153,6 +154,7 @@ class Recorder:
         recording = Recording(self._pid, self.tid, self.start_ns, end_ns, counters)
         if self._folder is None or os.getpid() != self._pid:
             return recording
+        assert self._awaits is not None
         self._awaits.stop()
         try:
             self._stop_observer()

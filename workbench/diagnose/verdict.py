@@ -8,7 +8,7 @@ from typing import NamedTuple
 #: The share of the time from which one kind of thing bounds a task; below it the task is mixed.
 DOMINANT = 0.7
 #: The share of the time on and for the CPU, from which waiting for each other is what bounds threads.
-CONTENDED = 0.33
+CONTENDED = 0.4
 #: The share of the wall time from which waiting for a core is what bounds a task that wants one: when others take the
 #: cores, and when its own threads and children do.
 CROWDED_OUT, CROWDS_ITSELF = 0.7, 0.45

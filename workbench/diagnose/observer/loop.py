@@ -39,6 +39,8 @@ RUNNING = -1
 BETWEEN_CALLS, MOVED, UNKNOWN = 1, 2, -1
 #: Mean seconds between two looks, by the age of the task. They are random, so as to see periodic work fairly.
 INTERVALS = ((2.0, 0.003), (10.0, 0.005), (60.0, 0.008), (600.0, 0.02), (float("inf"), 0.05))
+#: Some tens of microseconds: a native call that takes longer counts as native, a shorter one as Python.
+LOOKS_FOR_MOVEMENT = 16
 CHILDREN_EVERY_S = 0.02
 STEP_ASIDE_EVERY_S = 0.02
 FLUSH_EVERY_S = 0.25
@@ -152,11 +154,11 @@ class Process:
         counters = thread.read_counters()
         if counters == thread.counters and thread.last and thread.last[4] != RUNNING:
             return None  # it has not run since: it is in the same wait
-        before = self._instant(thread.tid)
+        frame, before = self._frame(thread.tid)
         syscall = thread.read_syscall()
         wait, pace = RUNNING, UNKNOWN
         if syscall.startswith("running"):
-            pace = self._pace(thread, before)
+            pace = self._pace(thread, frame, before)
         else:
             with contextlib.suppress(OSError):
                 wait = self.number_wait(*self.waits.name(syscall))
@@ -166,23 +168,24 @@ class Process:
         thread.counters, thread.last = counters, seen
         return seen
 
-    def _instant(self, tid: int) -> bytes:
+    def _frame(self, tid: int) -> tuple[int, bytes]:
         try:
-            return self.stacks.instant(tid) if self.stacks else b""
+            frame = self.stacks.frame(tid) if self.stacks else 0
+            return frame, self.stacks.instant(frame) if self.stacks and frame else b""
         except OSError:
-            return b""
+            return 0, b""
 
-    def _pace(self, thread: Thread, before: bytes) -> int:
+    def _pace(self, thread: Thread, frame: int, before: bytes) -> int:
         """Tell a thread that executes Python from one in a long native call, or that has no core.
 
         A thread that moves from one instruction to the next executes Python. One that does not may be in a native call,
         or off the core, where it can be found at any instruction.
         """
-        if self.stacks is None or not before:
+        if self.stacks is None or not frame:
             return UNKNOWN
-        moved = any(self._instant(thread.tid) != before for _ in range(3))
-        between = False
+        moved = between = False
         with contextlib.suppress(OSError):
+            moved = any(self.stacks.instant(frame) != before for _ in range(LOOKS_FOR_MOVEMENT))
             between = self.stacks.between_calls(before)
         if not moved and not between and thread.core() == own_core():
             return UNKNOWN  # we have its core, so it can't move

@@ -70,10 +70,9 @@ class Stacks:
         """Say whether an address is inside the interpreter's static state, as the GIL is."""
         return self._runtime <= address < self._runtime + self._layout["runtime_size"]
 
-    def instant(self, tid: int) -> bytes:
-        """Return what changes whenever the thread executes an instruction; empty when it runs no Python."""
-        frame = self._running_frame(tid)
-        return self._memory.read(frame, _STATE_BYTES) + frame.to_bytes(8, "little") if frame else b""
+    def instant(self, frame: int) -> bytes:
+        """Return what changes whenever the code of a frame executes an instruction."""
+        return self._memory.read(frame, _STATE_BYTES)
 
     def between_calls(self, instant: bytes) -> bool:
         """Say whether, at an instant, the thread was at an instruction that calls nothing native."""
@@ -84,7 +83,7 @@ class Stacks:
     def stack(self, tid: int) -> tuple[tuple[int, int], ...]:
         """Return ``(code, offset of the instruction)`` from the innermost frame outwards."""
         found: list[tuple[int, int]] = []
-        frame = self._running_frame(tid)
+        frame = self.frame(tid)
         while frame and len(found) < MAX_DEPTH:
             words = struct.unpack("10Q", self._memory.read(frame, _FRAME_BYTES))
             code = words[self._code]
@@ -94,7 +93,8 @@ class Stacks:
             frame = words[self._previous]
         return tuple(found)
 
-    def _running_frame(self, tid: int) -> int:
+    def frame(self, tid: int) -> int:
+        """Return the address of the frame that the thread runs; 0 when it runs no Python."""
         state = self._thread_states.get(tid)
         head = self._memory.words(state, self._head) if state else ()
         if not head or head[self._native_id] != tid:

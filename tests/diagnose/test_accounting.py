@@ -1,0 +1,53 @@
+"""Time is conserved, whatever the observer saw; tested on made-up recordings with exact times."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workbench.diagnose.accounting import MOVED, RUNNING, Accounts
+from workbench.diagnose.naming import Namer
+from workbench.diagnose.recorder import Process, Recording, Seen, Tick
+
+MS = 1_000_000
+SLEEP, NETWORK, LOCK = 0, 1, 2
+
+
+def recording(looks: list[tuple[int, int, int, int]]) -> Recording:
+    """Return one thread's recording: for each look the ms since the one before, ms on core, in run queue, the wait."""
+    now = on_cpu = runqueue = 0
+    ticks = [Tick(0, (Seen(1, 1, 0, 0, RUNNING, -1, MOVED),), ())]
+    for passed, cpu, ready, wait in looks:
+        now, on_cpu, runqueue = now + passed * MS, on_cpu + cpu * MS, runqueue + ready * MS
+        ticks.append(Tick(now, (Seen(1, 1, on_cpu, runqueue, wait, -1, MOVED),), ()))
+    made = Recording(1, 1, 0, now, {}, ticks=ticks, processes={1: Process(1, 0, "python", True)})
+    made.waits = {SLEEP: ("sleep", "sleep"), NETWORK: ("network", "10.0.0.1:80"), LOCK: ("futex", "0x1")}
+    return made
+
+
+def parts(made: Recording) -> dict[str, float]:
+    accounts = Accounts(made, Namer(made))
+    assert accounts.main is not None
+    found: dict[str, float] = {}
+    for where, seconds in accounts.of(accounts.main).items():
+        found[where.part] = found.get(where.part, 0.0) + seconds
+    return found
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 50), st.integers(0, 60), st.integers(0, 60), st.sampled_from([RUNNING, SLEEP, LOCK])),
+        min_size=1,
+        max_size=40,
+    )
+)
+def test_parts_always_add_up_to_the_wall_time(looks: list[tuple[int, int, int, int]]) -> None:
+    made = recording(looks)
+    assert math.fsum(parts(made).values()) == pytest.approx(made.end_ns / 1e9)
+
+
+def test_counters_give_the_amounts() -> None:
+    found = parts(recording([(10, 6, 4, RUNNING), (10, 5, 0, NETWORK), (10, 10, 0, RUNNING), (10, 10, 0, RUNNING)]))
+    assert found["python"] == pytest.approx(0.031, abs=0.001)
+    assert found["runqueue"] == pytest.approx(0.004, abs=0.001)

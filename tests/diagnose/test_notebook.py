@@ -1,0 +1,30 @@
+"""The magics in a real kernel, whose event loop is running."""
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+CELLS = [
+    "%load_ext workbench\nimport asyncio, time",
+    "def from_an_earlier_cell():\n    until = time.thread_time() + 0.6\n    while time.thread_time() < until: pass",
+    "d = %diagnose -o -r 1 from_an_earlier_cell()\nprint(d.verdict, d.bound_by, d.runs)",
+    "%%diagnose\nawait asyncio.sleep(0.4)\nleft_behind = 7",
+    "print(left_behind)",
+    "from workbench import diagnose\n"
+    "async def nap(): await asyncio.sleep(0.6)\n"
+    "d = await diagnose(nap)\nprint(d.verdict, d.waits[0].function)",
+    "%diagnose -r x 1",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of the client's own libraries
+def test_magics_work_in_a_kernel() -> None:
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
+    NotebookClient(book, timeout=60, kernel_name="python3", allow_errors=True).execute()
+    texts = ["".join(output.get("text", "") for output in cell.outputs) for cell in book.cells]
+    assert texts[2] == "CPU-bound python 1\n"
+    assert "bound by sleep" in book.cells[3].outputs[0].data["text/html"]
+    assert texts[4] == "7\n"
+    assert texts[5] == "idle nap\n"
+    assert "pass how often" in texts[6]

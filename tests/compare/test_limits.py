@@ -55,6 +55,24 @@ def test_a_task_that_catches_everything_is_stopped_too():
         stubborn()
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_alarm_that_is_lost_in_a_clean_up_rings_again():
+    class SlowToGo:
+        def __del__(self):
+            time.sleep(0.2)  # the alarm rings here, where nobody hears what is raised
+
+    start_s = time.monotonic()
+
+    def stuck():
+        SlowToGo()
+        time.sleep(60)
+
+    with pytest.raises(OutOfTime), time_limit(0.05):
+        stuck()
+    assert time.monotonic() - start_s < 30
+
+
 HUNG = r"not done after [\d.]+ s; what it started may still run"
 
 

@@ -97,6 +97,7 @@ def test_predictions_stand_beside_what_was_measured(kind):
     ways = {"pool": run, "memo": remedies.memo, "own": remedies.twin(func)}
     found = compare(func, [1, 2] * 8, ways, workers=4, budget_s=5, diagnosis=diagnosis(sleep=0.16), progress=False)
     pool, memo, own = found.rows[1:]
-    assert pool.predicted_low < 4 < pool.predicted_high
-    assert memo.predicted == pytest.approx(8, rel=0.1)
+    # Four workers can't gain more than 4, nor memo more than 8; what the remedies cost, as measured, takes some of it.
+    assert 2 < pool.predicted_low < pool.predicted <= 4
+    assert 4 < memo.predicted <= 8
     assert own.predicted is None

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+RING_AGAIN_S = 1.0
+
 
 class OutOfTime(BaseException):
     """Raised inside a run that took too long; no `Exception`, so that no task catches it for its own."""
@@ -36,11 +38,13 @@ def time_limit(limit_s: float) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread() or math.isinf(limit_s):
         yield
         return
+    former_s, every_s = signal.getitimer(signal.ITIMER_REAL)
     former = signal.signal(signal.SIGALRM, _raise_out_of_time)
     start_s = time.monotonic()
-    # A limit of 0 would mean none at all.
-    former_s, every_s = signal.setitimer(signal.ITIMER_REAL, max(limit_s, 1e-6))
     try:
+        # A limit of 0 would mean none at all. It rings again, because what is raised while the collector runs someone's
+        # clean-up is lost there.
+        signal.setitimer(signal.ITIMER_REAL, max(limit_s, 1e-6), RING_AGAIN_S)
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -71,7 +71,7 @@ def measure(rival: str, loaded: bool, trials: int) -> tuple[str, str, int, int, 
     with busy_process(loaded):
         for seed in range(trials):
             start_s = time.perf_counter()
-            found = compare(task, ITEMS, {"rival": run}, budget_s=BUDGET_S, seed=seed, progress=False)
+            found = compare(task, ITEMS, {"rival": run}, budget_s=BUDGET_S, seed=seed, diagnosis=False, progress=False)
             spent_s.append(time.perf_counter() - start_s)
             verdicts.append(found.rows[1].verdict)
             speedups.append(found.rows[1].speedup or 0.0)

@@ -1,7 +1,7 @@
 """Predicted beside measured speed-up, for tasks whose parts are known by how they were made.
 
-Each task burns CPU in Python, burns it in native code that lets go of the GIL, and sleeps, in known shares. The clocks
-of one sequential run give its diagnosis; `compare` predicts from it, then measures.
+Each task burns CPU in Python, burns it in native code that lets go of the GIL, and sleeps, in known shares. `compare`
+diagnoses it, predicts from that, then measures.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from statistics import median
 
-from workbench import Diagnosis, Table, compare, records
+from workbench import Table, compare, records
 from workbench.remedies import memo, processes, threads
 
 WORK_S = 0.004
@@ -55,29 +55,6 @@ def rate(run: Callable[[int], object], amount: int) -> float:
     return amount / min(times_s)
 
 
-def diagnose(func: Callable[[int], int], items: list[int], python: float, native: float) -> Diagnosis:
-    wall_s, cpu_s = time.perf_counter(), time.thread_time()
-    for item in items:
-        func(item)
-    wall_s, cpu_s = time.perf_counter() - wall_s, time.thread_time() - cpu_s
-    burnt = python + native
-    python_s = cpu_s * python / burnt if burnt else cpu_s
-    # Without a part that sleeps, what is neither on a core nor asleep waited for a core.
-    rest = "sleep" if burnt < 0.999 else "runqueue"
-    parts = {"python": python_s, "native": cpu_s - python_s, rest: wall_s - cpu_s}
-    return Diagnosis(
-        target="work",
-        verdict="mixed",
-        bound_by="mixed",
-        reasons=(),
-        wall_s=wall_s,
-        cpu_s=cpu_s,
-        overhead=None,
-        parts=parts,
-        counters={},
-    )
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--budget", type=float, default=10.0, help="seconds for each task")
@@ -93,8 +70,7 @@ def main() -> None:
             sleep_s=sleep * WORK_S,
         )
         items = [number % distinct for number in range(count)]
-        diagnosis = diagnose(func, items, python, native)
-        for row in compare(func, items, REMEDIES, budget_s=budget_s, diagnosis=diagnosis, progress=False).rows[1:]:
+        for row in compare(func, items, REMEDIES, budget_s=budget_s, progress=False).rows[1:]:
             inside = None
             error = None
             if row.predicted and row.speedup:

@@ -20,7 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MODULES = sorted((ROOT / "workbench").rglob("*.py"))
 
 #: Who may import whom: each layer only those after it. The rooms below stand beside the column and import none of it.
-COLUMN = ["cli magics", "report notebooks", "plots", "diagnose compare", "records", "results views", "errors"]
+COLUMN = ["cli magics", "report notebooks", "plots", "compare", "diagnose", "records", "results views", "errors"]
 BESIDE = ["tasks", "remedies", "services", "web"]
 #: What anyone may use; it uses nothing but errors.
 SHARED = {"errors", "folders", "targets"}

@@ -109,7 +109,7 @@ def test_compare_prints_a_table_or_json(task: Path, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["a_task.py:fails", "--items", "items"], 1, "a_task.py:fails fails: ValueError: no such item"),
+        (["a_task.py:fails", "--items", "items"], 1, "the task itself fails: ValueError: no such item"),
         (["a_task.py", "--items", "items"], 2, "'a_task.py' names no callable: pass file.py:callable"),
         (["a_task.py:nap", "--items", "none"], 2, "can't read the items in none"),
         (["a_task.py:nap", "--items", "items", "--remedies", "magic"], 2, "no remedy 'magic' is installed"),

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import RecordError, TaskError, UsageError, WorkbenchError
+from workbench.errors import RecordError, UsageError, WorkbenchError
 from workbench.records import RESULTS
 
 
@@ -165,9 +165,7 @@ def _seconds(text: str) -> float:
 
 def _compare(options: argparse.Namespace) -> int:
     from workbench.compare import compare
-    from workbench.diagnose import diagnose
     from workbench.diagnose.targets import parse_target
-    from workbench.remedies import sequential
     from workbench.targets import WithoutItem, load_callable, read_items
 
     target = parse_target(options.target)
@@ -180,11 +178,7 @@ def _compare(options: argparse.Namespace) -> int:
     else:
         func, items = WithoutItem(func), list(range(options.repeat))
     wanted = options.remedies.split(",") if options.remedies else None
-    try:
-        diagnosis = diagnose(sequential, func, items, repeat=1)
-    except Exception as error:
-        raise TaskError(f"{options.target} fails: {type(error).__name__}: {error}") from error
-    comparison = compare(func, items, wanted, budget_s=options.budget, diagnosis=diagnosis)
+    comparison = compare(func, items, wanted, budget_s=options.budget)
     text = json.dumps(comparison.to_json(), indent=1, ensure_ascii=False)
     if options.out is not None:
         options.out.write_text(text + "\n", encoding="utf-8")

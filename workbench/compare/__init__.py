@@ -13,8 +13,9 @@ from workbench.compare.answers import Equal
 from workbench.compare.plugins import Remedy, Traits, find_remedies
 from workbench.compare.prediction import Overhead, Prediction, cores_to_give, count_distinct, predict
 from workbench.compare.statistics import Interval, interval, is_look
-from workbench.compare.trials import Clock, Trial, Trials, long_lived_objects_frozen
-from workbench.errors import UsageError
+from workbench.compare.trials import Clock, Trial, Trials, long_lived_objects_frozen, one_line
+from workbench.diagnose import diagnose
+from workbench.errors import TaskError, UsageError
 from workbench.records import cores_allowed, provenance
 from workbench.results import Comparison, ComparisonRow, Diagnosis
 
@@ -34,7 +35,7 @@ def compare(
     budget_s: float = 30.0,
     precision: float = 0.02,
     equal: Equal | None = None,
-    diagnosis: Diagnosis | None = None,
+    diagnosis: Diagnosis | bool = True,
     seed: int = 0,
     progress: bool = True,
     clock: Clock = time.perf_counter,
@@ -68,8 +69,9 @@ def compare(
     equal
         ``equal(expected, actual)`` says of one item's answers whether they are near enough; exact equality when None.
     diagnosis
-        Of the task done sequentially: predicted speed-ups are shown beside the measured ones (see
-        `workbench.compare.prediction`).
+        Of the task as the baseline does it, from which speed-ups are predicted (see `workbench.compare.prediction`) and
+        shown beside the measured ones. True makes one, which runs the task once more, for half a second at least;
+        False predicts nothing.
     seed
         Of the random order.
     progress
@@ -136,18 +138,28 @@ def compare(
     try:
         with _progress_bar(budget_s, shown=progress) as bar:
             bench.warm_up()
-            if diagnosis is not None:
+            modelled = [trial for trial in bench.active if traits[trial.name].model]
+            if modelled and diagnosis is not False:
+                plain = _diagnosed(ways[baseline], func, items) if diagnosis is True else diagnosis
                 cores = cores_to_give(cores_allowed())
                 predictions |= {
-                    trial.name: _predict(ways[trial.name], trial.workers or 1, cores, diagnosis, func, items)
-                    for trial in bench.active
-                    if traits[trial.name].model
+                    trial.name: _predict(ways[trial.name], trial.workers or 1, cores, plain, func, items)
+                    for trial in modelled
                 }
             _play(bench, precision, bar)
     except KeyboardInterrupt as interrupt:
         interrupt.comparison = result()  # type: ignore[attr-defined]
         raise
     return result()
+
+
+def _diagnosed(run: Remedy, func: Callable[[Any], Any], items: list[Any]) -> Diagnosis:
+    found: Diagnosis
+    try:
+        found = diagnose(run, func, items)
+    except Exception as error:
+        raise TaskError(f"the task itself fails: {one_line(error)}") from error
+    return found
 
 
 def _predict(

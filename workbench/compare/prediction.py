@@ -166,7 +166,7 @@ class Demand:
         """Read it from a diagnosis of the task done sequentially."""
 
         def seconds(*names: str) -> float:
-            return sum(diagnosis.parts.get(name, 0.0) for name in names)
+            return sum(diagnosis.parts.get(name, 0.0) for name in names) / diagnosis.runs
 
         cpu_s = seconds(*GIL, "native")
         stretch = 1 + seconds("runqueue") / cpu_s if cpu_s else 1.0

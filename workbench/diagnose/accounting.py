@@ -18,8 +18,8 @@ from workbench.diagnose.recorder import Recording, Seen
 from workbench.records import cores_allowed
 
 RUNNING = -1
-#: Paces of a running thread, as the observer tells them.
-AT_CALL, BETWEEN_CALLS, MOVED, UNKNOWN = 0, 1, 2, -1
+#: What a thread that is ready to run was found doing, as the observer tells it.
+NATIVE, PYTHON, OFF_CORE, DISPLACED = range(4)
 #: The counters of a thread that is ready may lag behind by about this much.
 _LAG_S = 0.012
 #: Sleeps no longer than this, while others work for the sleeper, are a way of waiting for them.
@@ -80,7 +80,7 @@ class Track:
 
     def skip(self, seconds: float) -> None:
         """Add time in which the thread was not looked at."""
-        self.looks.append(Look(RUNNING, -1, UNKNOWN))
+        self.looks.append(Look(RUNNING, -1, OFF_CORE))
         self.open.append(seconds)
 
     def go_on(self, seconds: float) -> None:
@@ -223,7 +223,7 @@ class Accounts:
             seconds[Where(python, "", track.looks[-1].stack, (track.pid, track.tid))] += on_cpu
         total = track.seen_waiting.total()
         for (wait, stack), count in track.seen_waiting.items():
-            for where, share in self._settle(track, Look(wait, stack, UNKNOWN), track.last):
+            for where, share in self._settle(track, Look(wait, stack, OFF_CORE), track.last):
                 seconds[where] += share * waiting * count / total
         if not total and waiting:
             seconds[Where("other", "waits too short to be seen", -1, (track.pid, track.tid))] += waiting
@@ -237,7 +237,7 @@ class Accounts:
         ready = displaced = 0
         for track in self.tracks.values():
             ready += track.seen_running.total()
-            displaced += sum(n for (stack, pace), n in track.seen_running.items() if pace == UNKNOWN and stack >= 0)
+            displaced += sum(n for (_, pace), n in track.seen_running.items() if pace == DISPLACED)
         share = displaced / ready if ready else 0.0
         return self._recording.watcher_cpu_s + self._recording.observer_cpu_s * share
 
@@ -397,25 +397,12 @@ def _runqueue_share(track: Track) -> float:
 def _native_odds(track: Track) -> dict[int, float]:
     """Return, for each pace that a look may show, the probability that the thread was in native code.
 
-    A thread that moves runs Python, and so does one at an instruction that calls nothing. One that stays at a call that
-    was also seen waiting is in it. One that stays at another call is in native code, or was running Python when it lost
-    its core. The share of time in the run queue tells how many looks show the latter, and so do the looks that show it
-    still between two calls; the more cautious answer is taken.
+    A thread loses its core in native code and in Python alike, so the looks that find it without one are told as the
+    others are.
     """
     looks = Counter[int]()
     for (_, pace), count in track.seen_running.items():
         looks[pace] += count
-    waited_at = {stack for _, stack in track.seen_waiting}
-    in_waits = sum(n for (stack, pace), n in track.seen_running.items() if pace == AT_CALL and stack in waited_at)
-    at_call = looks[AT_CALL] - in_waits
-    moved = looks[MOVED] + looks[MOVED | BETWEEN_CALLS]
-    known = moved + looks[BETWEEN_CALLS] + at_call
-    off_core = min(0.99, max(0.0, _runqueue_share(track) * (known + in_waits) - in_waits) / (known or 1))
-    between = (looks[MOVED | BETWEEN_CALLS] + 1) / (moved + 2)
-    by_runqueue = (known - moved - off_core * known) / (1 - off_core)
-    by_place = at_call - looks[BETWEEN_CALLS] * (1 - between) / between
-    native = in_waits + max(0.0, min(by_runqueue, by_place, at_call))
-    return {
-        AT_CALL: native / looks[AT_CALL] if native else 0.0,
-        UNKNOWN: native / (known + in_waits) if known + in_waits else 1.0,
-    }
+    known = looks[NATIVE] + looks[PYTHON]
+    overall = looks[NATIVE] / known if known else 0.0
+    return {NATIVE: 1.0, PYTHON: 0.0, OFF_CORE: overall, DISPLACED: overall}

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.diagnose.accounting import PYTHON, RUNNING, Accounts
+from workbench.diagnose.accounting import Accounts
 from workbench.diagnose.naming import Namer
 from workbench.diagnose.recorder import Process, Recording, Seen, Tick
+from workbench.diagnose.tracks import PYTHON, RUNNING
 
 MS = 1_000_000
 SLEEP, NETWORK, LOCK = 0, 1, 2

@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import TypeVar
 
-from workbench.diagnose.accounting import Accounts, Seconds, Track
+from workbench.diagnose.accounting import Accounts, Seconds
 from workbench.diagnose.naming import Namer, Place
 from workbench.diagnose.peers import process_behind
 from workbench.diagnose.recorder import Recording
 from workbench.diagnose.stalls import find_stalls
+from workbench.diagnose.tracks import Track
 from workbench.diagnose.verdict import Verdict, judge
 from workbench.records import provenance
 from workbench.results import PARTS, Child, Diagnosis, Line, Stack, ThreadShare, Wait
@@ -73,7 +74,9 @@ def _parts(seconds: Seconds) -> dict[str, float]:
 
 def _parts_from_counters(recording: Recording, wall_s: float) -> dict[str, float]:
     cpu_s = min(wall_s, sum(recording.counters[name] for name in ("user_s", "system_s", "children_s")))
-    return {**dict.fromkeys(PARTS, 0.0), "python": cpu_s, "other": wall_s - cpu_s}
+    runqueue_s = min(wall_s - cpu_s, recording.counters.get("runqueue_s", 0.0))
+    known = {"python": cpu_s, "runqueue": runqueue_s, "other": wall_s - cpu_s - runqueue_s}
+    return {**dict.fromkeys(PARTS, 0.0), **known}
 
 
 def _judge(parts: dict[str, float], wall_s: float, accounts: Accounts) -> Verdict:

@@ -54,7 +54,7 @@ class Accounts:
         self.tracks = make_tracks(recording)
         self.main = self.tracks.get((recording.pid, recording.tid))
         self._native = {key: native_odds(track) for key, track in self.tracks.items()}
-        self.readable = recording.pid in recording.processes and recording.processes[recording.pid].python
+        self.readable = bool(recording.waits) or any(process.python for process in recording.processes.values())
         if not self.readable:  # what runs is taken for Python; the reasons say that it can't be told
             self._native |= {key: {} for key in self.tracks if key[0] == recording.pid}
         self._families: dict[tuple[int, int], list[Track]] = {}
@@ -128,6 +128,10 @@ class Accounts:
         if not total and waiting:
             seconds[Where("other", "waits too short to be seen", -1, (track.pid, track.tid))] += waiting
 
+    def on_cpu_s(self) -> float:
+        """Return the CPU time that was seen, of the task and its children."""
+        return math.fsum(track.totals()[0] for track in self.tracks.values())
+
     def overhead_s(self) -> float:
         """Return the time that diagnosing took from the task: in it, and on the cores that it wanted.
 
@@ -143,9 +147,8 @@ class Accounts:
 
     def crowds_itself(self) -> bool:
         """Say whether the task and its children alone take nearly all the cores they are allowed."""
-        on_cpu = math.fsum(track.totals()[0] for track in self.tracks.values())
         wall_s = (self._recording.end_ns - self._recording.start_ns) / 1e9
-        return on_cpu >= _ALL_CORES * cores_allowed() * wall_s
+        return self.on_cpu_s() >= _ALL_CORES * cores_allowed() * wall_s
 
     def _readable(self, track: Track) -> bool:
         return self._recording.processes[track.pid].python

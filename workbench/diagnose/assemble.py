@@ -49,7 +49,7 @@ def assemble(recording: Recording, target: str, runs: int = 1, failure: str | No
         bound_by=verdict.bound_by,
         reasons=verdict.reasons,
         wall_s=wall_s,
-        cpu_s=sum(recording.counters[name] for name in ("user_s", "system_s", "children_s")),
+        cpu_s=_cpu_s(recording) if recording.counters else accounts.on_cpu_s(),  # a killed task tells no counters
         overhead=accounts.overhead_s() / wall_s if main and wall_s else None,
         parts=parts,
         counters=_counters(recording, main),
@@ -73,10 +73,14 @@ def _parts(seconds: Seconds) -> dict[str, float]:
 
 
 def _parts_from_counters(recording: Recording, wall_s: float) -> dict[str, float]:
-    cpu_s = min(wall_s, sum(recording.counters[name] for name in ("user_s", "system_s", "children_s")))
+    cpu_s = min(wall_s, _cpu_s(recording))
     runqueue_s = min(wall_s - cpu_s, recording.counters.get("runqueue_s", 0.0))
     known = {"python": cpu_s, "runqueue": runqueue_s, "other": wall_s - cpu_s - runqueue_s}
     return {**dict.fromkeys(PARTS, 0.0), **known}
+
+
+def _cpu_s(recording: Recording) -> float:
+    return sum(recording.counters.get(name, 0.0) for name in ("user_s", "system_s", "children_s"))
 
 
 def _judge(parts: dict[str, float], wall_s: float, accounts: Accounts) -> Verdict:

@@ -304,7 +304,7 @@ class Observer:
                     for child in map(int, file.read().split()):
                         if child not in self._processes:
                             self._add(child, pid)
-            if pid != self._pid and _command(pid) not in (process.command, ""):  # it has executed another program
+            if _command(pid) not in (process.command, ""):  # it has executed another program
                 process.close()
                 self._add(pid, process.parent)
 

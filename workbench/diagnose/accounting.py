@@ -102,14 +102,16 @@ class Accounts:
         """
         kernel_s = self._recording.counters.get("thread_system_s", 0.0)
         outside = {where: amount for where, amount in seconds.items() if where.part in ("disk", "network")}
-        native = {where: amount for where, amount in seconds.items() if where.part == "native"}
-        native_s = math.fsum(native.values())
-        if not native_s or math.fsum(outside.values()) < kernel_s:
-            return
-        share = min(1.0, kernel_s / native_s)
         longest = max(outside, key=outside.__getitem__, default=None)
-        for where, amount in native.items():
-            if longest is not None:
+        if longest is None or math.fsum(outside.values()) < kernel_s:
+            return
+        # Calls to a disk are often too short to be seen as native: then Python's time holds the rest of that work.
+        for part in ("native", "python") if longest.part == "disk" else ("native",):
+            found = {where: amount for where, amount in seconds.items() if where.part == part}
+            moved_s = min(kernel_s, math.fsum(found.values()))
+            kernel_s -= moved_s
+            for where, amount in found.items():
+                share = moved_s / math.fsum(found.values()) if moved_s else 0.0
                 seconds[where] -= share * amount
                 seconds[where._replace(part=longest.part, target=longest.target)] += share * amount
 

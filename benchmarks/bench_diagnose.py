@@ -50,7 +50,7 @@ def main() -> None:
     options.add_argument("--repeat", type=int, default=1, metavar="N")
     options.add_argument("names", nargs="*", help="programs; all when none is named, and then the table is recorded")
     args = options.parse_args()
-    chosen = {func.__name__: label for func, label in LABELS.items() if not args.names or func.__name__ in args.names}
+    chosen = {name: label for name, label in LABELS.items() if not args.names or name in args.names}
     rows = []
     with site(), busy(2 if args.loaded else 0):
         for name, label in list(chosen.items()) * args.repeat:

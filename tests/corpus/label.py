@@ -21,7 +21,8 @@ class Label:
     wait: tuple[str, str, str] | None = None
 
 
-LABELS: dict[Callable[..., Any], Label] = {}
+#: The truth by the name of the program.
+LABELS: dict[str, Label] = {}
 
 
 def known(
@@ -30,7 +31,7 @@ def known(
     """Label a program: ``@known("IO-bound", "network", wait=("network", "SITE", "fetch"))``; ``|`` means or."""
 
     def note(program: Callable[..., Any]) -> Callable[..., Any]:
-        LABELS[program] = Label(tuple(verdict.split("|")), tuple(bound_by.split("|")), shares, wait)
+        LABELS[program.__name__] = Label(tuple(verdict.split("|")), tuple(bound_by.split("|")), shares, wait)
         return program
 
     return note

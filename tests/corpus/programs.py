@@ -426,7 +426,7 @@ def fork_process() -> None:
 def loky_pool() -> None:
     from joblib import Parallel, delayed
 
-    Parallel(2)(delayed(python)(0.4) for _ in range(4))
+    Parallel(2)(delayed(python)(0.8) for _ in range(4))
 
 
 @known("idle", "sleep")

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.diagnose.accounting import MOVED, RUNNING, Accounts
+from workbench.diagnose.accounting import Accounts
 from workbench.diagnose.naming import Namer
 from workbench.diagnose.recorder import Process, Recording, Seen, Tick
+from workbench.diagnose.tracks import PYTHON, RUNNING
 
 MS = 1_000_000
 SLEEP, NETWORK, LOCK = 0, 1, 2
@@ -17,10 +18,10 @@ SLEEP, NETWORK, LOCK = 0, 1, 2
 def recording(looks: list[tuple[int, int, int, int]]) -> Recording:
     """Return one thread's recording: for each look the ms since the one before, ms on core, in run queue, the wait."""
     now = on_cpu = runqueue = 0
-    ticks = [Tick(0, (Seen(1, 1, 0, 0, RUNNING, -1, MOVED),), ())]
+    ticks = [Tick(0, (Seen(1, 1, 0, 0, RUNNING, -1, PYTHON),), ())]
     for passed, cpu, ready, wait in looks:
         now, on_cpu, runqueue = now + passed * MS, on_cpu + cpu * MS, runqueue + ready * MS
-        ticks.append(Tick(now, (Seen(1, 1, on_cpu, runqueue, wait, -1, MOVED),), ()))
+        ticks.append(Tick(now, (Seen(1, 1, on_cpu, runqueue, wait, -1, PYTHON),), ()))
     made = Recording(1, 1, 0, now, {}, ticks=ticks, processes={1: Process(1, 0, "python", True)})
     made.waits = {SLEEP: ("sleep", "sleep"), NETWORK: ("network", "10.0.0.1:80"), LOCK: ("futex", "0x1")}
     return made

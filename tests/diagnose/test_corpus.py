@@ -10,6 +10,8 @@ import pytest
 
 from workbench.diagnose.targets import diagnose_target, parse_target
 
+#: The share of the wall time without a core from which a machine is too busy to see what a task waits for.
+CROWDED = 0.6
 CORPUS = Path(__file__).parents[1] / "corpus"
 sys.path.insert(0, str(CORPUS))
 
@@ -28,13 +30,14 @@ def site() -> Iterator[None]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "label"), [pytest.param(program.__name__, label, id=program.__name__) for program, label in LABELS.items()]
-)
+@pytest.mark.parametrize(("name", "label"), [pytest.param(name, label, id=name) for name, label in LABELS.items()])
 def test_the_verdict_is_right_and_the_wait_is_named(name: str, label: Label) -> None:
     diagnosis = diagnose_target(parse_target(f"{CORPUS / 'programs.py'}:{name}")).diagnosis
-    assert diagnosis.verdict in label.verdict
-    assert diagnosis.bound_by in label.bound_by
+    if diagnosis.parts["runqueue"] < CROWDED * diagnosis.wall_s:
+        assert diagnosis.verdict in label.verdict
+        assert diagnosis.bound_by in label.bound_by
+    else:  # it hardly got a core: then a task may be told to wait for one, or not be judged, but not be misjudged
+        assert diagnosis.verdict in (*label.verdict, "contended", "unclear", "mixed")
     assert sum(diagnosis.parts.values()) == pytest.approx(diagnosis.wall_s, rel=0.05)
     if label.wait:
         kind, target, function = label.wait

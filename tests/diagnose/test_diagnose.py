@@ -80,7 +80,7 @@ def test_a_slow_site_is_network_and_its_peer_is_named(slow_site: str) -> None:
 @pytest.mark.slow
 def test_fsync_is_disk_and_its_file_is_named(tmp_path: Path) -> None:
     diagnosis = diagnose(write_with_fsync, tmp_path / "written")
-    assert (diagnosis.verdict, diagnosis.bound_by) == ("IO-bound", "disk")
+    assert diagnosis.parts["disk"] > diagnosis.parts["native"] + diagnosis.parts["python"]
     assert diagnosis.waits[0].target == str(tmp_path / "written")
 
 

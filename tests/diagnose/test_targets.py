@@ -62,6 +62,7 @@ def test_a_module_and_callables_run(tmp_path: Path) -> None:
         ("raise ValueError('bad')", 1, "ValueError: bad"),
         ("import os; os.closerange(3, 500); sum(range(10))", 0, None),
         ("import os; os.fork()", 0, None),
+        ("import os; os.execlp('sleep', 'sleep', '0.05')", 0, None),
     ],
 )
 def test_however_a_task_ends_it_is_diagnosed(tmp_path: Path, end: str, code: int, failure: str | None) -> None:

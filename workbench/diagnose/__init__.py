@@ -4,10 +4,16 @@ The way of the data, one file each::
 
     recorder, layout   start the observer of this process and tell it where Python keeps its stacks
     observer/          the process that looks at all threads and children, some hundred times a second
-    accounting         looks and counters -> seconds that add up to the wall time
-    naming             lines of code, locks, peers
+    awaits             the one thing only to be seen from inside: what the tasks of an event loop await
+    tracks             looks and counters -> what each thread did, tick by tick
+    accounting         tracks -> seconds that add up to the wall time, joined threads and children told as what they did
+    naming, peers      lines of code, locks, what is behind an address
+    stalls             what kept an event loop from running
     verdict            parts -> verdict, what bounds it, and why
     assemble           all of that -> a Diagnosis
+    api                the ways to ask for one from Python
+    targets, child     the ways to ask for one from the command line, in a process of its own
+    exact              exact lines, by line_profiler
 """
 
 from workbench.diagnose.api import Diagnosing, diagnose

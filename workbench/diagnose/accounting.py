@@ -10,18 +10,22 @@ import math
 from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from workbench.diagnose.naming import IDLE, JOIN, Namer, Settled
-from workbench.diagnose.recorder import Recording, Seen
+from workbench.diagnose.recorder import Recording
+from workbench.diagnose.tracks import (
+    DISPLACED,
+    OFF_CORE,
+    RUNNING,
+    Look,
+    Track,
+    make_tracks,
+    native_odds,
+    runqueue_share,
+)
 from workbench.records import cores_allowed
 
-RUNNING = -1
-#: Paces of a running thread, as the observer tells them.
-AT_CALL, BETWEEN_CALLS, MOVED, UNKNOWN = 0, 1, 2, -1
-#: The counters of a thread that is ready may lag behind by about this much.
-_LAG_S = 0.012
 #: Sleeps no longer than this, while others work for the sleeper, are a way of waiting for them.
 _POLLING_S = 0.06
 #: The share of all cores' time from which a task leaves nothing to be had.
@@ -42,110 +46,6 @@ class Where(NamedTuple):
 Seconds = defaultdict[Where, float]
 
 
-@dataclass(slots=True)
-class Look:
-    """What a thread was seen doing, for as long as it did not run in between (``seconds``)."""
-
-    wait: int
-    stack: int
-    pace: int
-    seconds: float = 0.0
-
-
-@dataclass
-class Track:
-    """One thread over time: a look and a slice ``(on_cpu_s, runqueue_s, waiting_s)`` a tick, from ``first`` on."""
-
-    pid: int
-    tid: int
-    first: int
-    on_cpu_ns: int
-    runqueue_ns: int
-    looks: list[Look] = field(default_factory=list)
-    slices: list[tuple[float, float, float]] = field(default_factory=list)
-    open: list[float] = field(default_factory=list)
-    seen_running: Counter[tuple[int, int]] = field(default_factory=Counter)
-    seen_waiting: Counter[tuple[int, int]] = field(default_factory=Counter)
-
-    def add(self, seen: Seen, seconds: float) -> None:
-        """Add a look, ``seconds`` after the one before; the time is split when the counters are up to date."""
-        self.looks.append(Look(seen.wait, seen.stack, seen.pace))
-        self.open.append(seconds)
-        if seen.wait == RUNNING:
-            self.seen_running[seen.stack, seen.pace] += 1
-        else:
-            self.seen_waiting[seen.wait, seen.stack] += 1
-        if seen.wait != RUNNING:  # a thread that is not ready has its counters up to date
-            self.close(seen.on_cpu_ns, seen.runqueue_ns)
-
-    def skip(self, seconds: float) -> None:
-        """Add time in which the thread was not looked at."""
-        self.looks.append(Look(RUNNING, -1, UNKNOWN))
-        self.open.append(seconds)
-
-    def go_on(self, seconds: float) -> None:
-        """Add a look that showed what the one before did: the thread did not run."""
-        self.looks.append(self.looks[-1])
-        self.slices.append((0.0, 0.0, seconds))
-        self.looks[-1].seconds += seconds
-
-    def close(self, on_cpu_ns: int, runqueue_ns: int) -> None:
-        """Split the time since the counters were last up to date."""
-        total = sum(self.open)
-        on_cpu, runqueue = (on_cpu_ns - self.on_cpu_ns) / 1e9, (runqueue_ns - self.runqueue_ns) / 1e9
-        ready = on_cpu + runqueue
-        lags = self.looks[-1].wait == RUNNING and total - ready < _LAG_S
-        scale = 1 / (ready if lags and ready else max(total, ready)) if total else 0.0
-        on_cpu, runqueue = on_cpu * scale, runqueue * scale
-        self.slices += [(part * on_cpu, part * runqueue, part * max(0.0, 1 - on_cpu - runqueue)) for part in self.open]
-        if self.open:
-            self.looks[-1].seconds += self.slices[-1][2]
-        self.open.clear()
-        self.on_cpu_ns, self.runqueue_ns = on_cpu_ns, runqueue_ns
-
-    @property
-    def last(self) -> int:
-        """The index of the last tick at which the thread was there."""
-        return self.first + len(self.looks) - 1
-
-    def totals(self) -> tuple[float, float, float]:
-        """Return the seconds on a core, ready for one, and waiting."""
-        on_cpu, runqueue, waiting = (math.fsum(column) for column in zip(*self.slices, strict=True))
-        return on_cpu, runqueue, waiting
-
-
-def make_tracks(recording: Recording) -> dict[tuple[int, int], Track]:
-    """Return every thread's track over the time between the recording's start and end."""
-    tracks: dict[tuple[int, int], Track] = {}
-    alive: set[tuple[int, int]] = set()
-    before = recording.start_ns
-    latest: dict[tuple[int, int], Seen] = {}
-    main = (recording.pid, recording.tid)
-    for index, tick in enumerate(recording.ticks):
-        now = min(max(tick.ns, recording.start_ns), recording.end_ns)
-        seconds, before = (now - before) / 1e9, now
-        changed = {(seen.pid, seen.tid): seen for seen in tick.seen if seen.tid != recording.watcher_tid}
-        for key in alive - changed.keys() - set(tick.gone):
-            tracks[key].go_on(seconds)
-        for key, seen in changed.items():
-            if key not in tracks:
-                # The counters of a thread born under our eyes began at zero.
-                start = (seen.on_cpu_ns, seen.runqueue_ns) if index == 0 else (0, 0)
-                tracks[key] = Track(*key, index, *start)
-                alive.add(key)
-            latest[key] = seen
-            if key == main and not recording.start_ns <= tick.ns <= recording.end_ns:
-                tracks[key].skip(seconds)  # it started or stopped the recording
-                if not seconds:
-                    tracks[key].close(seen.on_cpu_ns, seen.runqueue_ns)
-            else:
-                tracks[key].add(seen, seconds)
-        alive -= set(tick.gone)
-    for key, track in tracks.items():
-        track.close(latest[key].on_cpu_ns, latest[key].runqueue_ns)
-    return tracks
-
-
 class Accounts:
     """Splits the wall time of threads, and of the task as a whole, into what it went to."""
 
@@ -153,8 +53,8 @@ class Accounts:
         self._recording, self._namer = recording, namer
         self.tracks = make_tracks(recording)
         self.main = self.tracks.get((recording.pid, recording.tid))
-        self._native = {key: _native_odds(track) for key, track in self.tracks.items()}
-        self.readable = recording.pid in recording.processes and recording.processes[recording.pid].python
+        self._native = {key: native_odds(track) for key, track in self.tracks.items()}
+        self.readable = bool(recording.waits) or any(process.python for process in recording.processes.values())
         if not self.readable:  # what runs is taken for Python; the reasons say that it can't be told
             self._native |= {key: {} for key in self.tracks if key[0] == recording.pid}
         self._families: dict[tuple[int, int], list[Track]] = {}
@@ -202,14 +102,16 @@ class Accounts:
         """
         kernel_s = self._recording.counters.get("thread_system_s", 0.0)
         outside = {where: amount for where, amount in seconds.items() if where.part in ("disk", "network")}
-        native = {where: amount for where, amount in seconds.items() if where.part == "native"}
-        native_s = math.fsum(native.values())
-        if not native_s or math.fsum(outside.values()) < kernel_s:
-            return
-        share = min(1.0, kernel_s / native_s)
         longest = max(outside, key=outside.__getitem__, default=None)
-        for where, amount in native.items():
-            if longest is not None:
+        if longest is None or math.fsum(outside.values()) < kernel_s:
+            return
+        # Calls to a disk are often too short to be seen as native: then Python's time holds the rest of that work.
+        for part in ("native", "python") if longest.part == "disk" else ("native",):
+            found = {where: amount for where, amount in seconds.items() if where.part == part}
+            moved_s = min(kernel_s, math.fsum(found.values()))
+            kernel_s -= moved_s
+            for where, amount in found.items():
+                share = moved_s / math.fsum(found.values()) if moved_s else 0.0
                 seconds[where] -= share * amount
                 seconds[where._replace(part=longest.part, target=longest.target)] += share * amount
 
@@ -223,10 +125,14 @@ class Accounts:
             seconds[Where(python, "", track.looks[-1].stack, (track.pid, track.tid))] += on_cpu
         total = track.seen_waiting.total()
         for (wait, stack), count in track.seen_waiting.items():
-            for where, share in self._settle(track, Look(wait, stack, UNKNOWN), track.last):
+            for where, share in self._settle(track, Look(wait, stack, OFF_CORE), track.last):
                 seconds[where] += share * waiting * count / total
         if not total and waiting:
             seconds[Where("other", "waits too short to be seen", -1, (track.pid, track.tid))] += waiting
+
+    def on_cpu_s(self) -> float:
+        """Return the CPU time that was seen, of the task and its children."""
+        return math.fsum(track.totals()[0] for track in self.tracks.values())
 
     def overhead_s(self) -> float:
         """Return the time that diagnosing took from the task: in it, and on the cores that it wanted.
@@ -237,15 +143,14 @@ class Accounts:
         ready = displaced = 0
         for track in self.tracks.values():
             ready += track.seen_running.total()
-            displaced += sum(n for (stack, pace), n in track.seen_running.items() if pace == UNKNOWN and stack >= 0)
+            displaced += sum(n for (_, pace), n in track.seen_running.items() if pace == DISPLACED)
         share = displaced / ready if ready else 0.0
         return self._recording.watcher_cpu_s + self._recording.observer_cpu_s * share
 
     def crowds_itself(self) -> bool:
         """Say whether the task and its children alone take nearly all the cores they are allowed."""
-        on_cpu = math.fsum(track.totals()[0] for track in self.tracks.values())
         wall_s = (self._recording.end_ns - self._recording.start_ns) / 1e9
-        return on_cpu >= _ALL_CORES * cores_allowed() * wall_s
+        return self.on_cpu_s() >= _ALL_CORES * cores_allowed() * wall_s
 
     def _readable(self, track: Track) -> bool:
         return self._recording.processes[track.pid].python
@@ -357,7 +262,7 @@ class Accounts:
         self, track: Track, look: Look, running: list[tuple[Track, Look]], share: float
     ) -> Iterator[tuple[Where, float]]:
         """Share out the moment among threads that are ready; it is run queue only when none of them had a core."""
-        off_core = [_runqueue_share(other) for other, _ in running]
+        off_core = [runqueue_share(other) for other, _ in running]
         nobody = math.prod(off_core)
         somebody = sum(1 - off for off in off_core) or 1.0
         for (other, seen), off in zip(running, off_core, strict=True):
@@ -387,35 +292,3 @@ class Accounts:
                 ancestor = processes[ancestor].parent
             if ancestor == top:
                 yield track
-
-
-def _runqueue_share(track: Track) -> float:
-    on_cpu, runqueue, _ = track.totals()
-    return runqueue / (on_cpu + runqueue) if runqueue else 0.0
-
-
-def _native_odds(track: Track) -> dict[int, float]:
-    """Return, for each pace that a look may show, the probability that the thread was in native code.
-
-    A thread that moves runs Python, and so does one at an instruction that calls nothing. One that stays at a call that
-    was also seen waiting is in it. One that stays at another call is in native code, or was running Python when it lost
-    its core. The share of time in the run queue tells how many looks show the latter, and so do the looks that show it
-    still between two calls; the more cautious answer is taken.
-    """
-    looks = Counter[int]()
-    for (_, pace), count in track.seen_running.items():
-        looks[pace] += count
-    waited_at = {stack for _, stack in track.seen_waiting}
-    in_waits = sum(n for (stack, pace), n in track.seen_running.items() if pace == AT_CALL and stack in waited_at)
-    at_call = looks[AT_CALL] - in_waits
-    moved = looks[MOVED] + looks[MOVED | BETWEEN_CALLS]
-    known = moved + looks[BETWEEN_CALLS] + at_call
-    off_core = min(0.99, max(0.0, _runqueue_share(track) * (known + in_waits) - in_waits) / (known or 1))
-    between = (looks[MOVED | BETWEEN_CALLS] + 1) / (moved + 2)
-    by_runqueue = (known - moved - off_core * known) / (1 - off_core)
-    by_place = at_call - looks[BETWEEN_CALLS] * (1 - between) / between
-    native = in_waits + max(0.0, min(by_runqueue, by_place, at_call))
-    return {
-        AT_CALL: native / looks[AT_CALL] if native else 0.0,
-        UNKNOWN: native / (known + in_waits) if known + in_waits else 1.0,
-    }

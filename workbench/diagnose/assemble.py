@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import TypeVar
 
-from workbench.diagnose.accounting import Accounts, Seconds, Track
+from workbench.diagnose.accounting import Accounts, Seconds
 from workbench.diagnose.naming import Namer, Place
 from workbench.diagnose.peers import process_behind
 from workbench.diagnose.recorder import Recording
 from workbench.diagnose.stalls import find_stalls
+from workbench.diagnose.tracks import Track
 from workbench.diagnose.verdict import Verdict, judge
 from workbench.records import provenance
 from workbench.results import PARTS, Child, Diagnosis, Line, Stack, ThreadShare, Wait
@@ -48,7 +49,7 @@ def assemble(recording: Recording, target: str, runs: int = 1, failure: str | No
         bound_by=verdict.bound_by,
         reasons=verdict.reasons,
         wall_s=wall_s,
-        cpu_s=sum(recording.counters[name] for name in ("user_s", "system_s", "children_s")),
+        cpu_s=_cpu_s(recording) if recording.counters else accounts.on_cpu_s(),  # a killed task tells no counters
         overhead=accounts.overhead_s() / wall_s if main and wall_s else None,
         parts=parts,
         counters=_counters(recording, main),
@@ -72,8 +73,14 @@ def _parts(seconds: Seconds) -> dict[str, float]:
 
 
 def _parts_from_counters(recording: Recording, wall_s: float) -> dict[str, float]:
-    cpu_s = min(wall_s, sum(recording.counters[name] for name in ("user_s", "system_s", "children_s")))
-    return {**dict.fromkeys(PARTS, 0.0), "python": cpu_s, "other": wall_s - cpu_s}
+    cpu_s = min(wall_s, _cpu_s(recording))
+    runqueue_s = min(wall_s - cpu_s, recording.counters.get("runqueue_s", 0.0))
+    known = {"python": cpu_s, "runqueue": runqueue_s, "other": wall_s - cpu_s - runqueue_s}
+    return {**dict.fromkeys(PARTS, 0.0), **known}
+
+
+def _cpu_s(recording: Recording) -> float:
+    return sum(recording.counters.get(name, 0.0) for name in ("user_s", "system_s", "children_s"))
 
 
 def _judge(parts: dict[str, float], wall_s: float, accounts: Accounts) -> Verdict:

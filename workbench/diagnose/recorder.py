@@ -230,8 +230,17 @@ def _usage() -> dict[str, float]:
         "children_s": children.ru_utime + children.ru_stime,
         "voluntary_switches": own.ru_nvcsw,
         "involuntary_switches": own.ru_nivcsw,
+        **_runqueue(),
         **_io_bytes(),
     }
+
+
+def _runqueue() -> dict[str, float]:
+    """Return the seconds that this thread was ready to run and had no core, where the kernel tells."""
+    try:
+        return {"runqueue_s": int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9}
+    except OSError:
+        return {}
 
 
 def _io_bytes() -> dict[str, float]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from workbench.diagnose.accounting import Track
 from workbench.diagnose.naming import Namer, Place
+from workbench.diagnose.tracks import Track
 from workbench.results import Stall
 
 #: An event loop is stalled when it has not looked for events for this long.

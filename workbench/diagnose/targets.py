@@ -145,8 +145,7 @@ def _read(folder: Path) -> tuple[Recording, dict[str, Any]]:
         facts |= json.loads(ended.read_text())
         recording.end_ns, recording.counters = facts["end_ns"], facts["counters"]
     else:
-        recording.end_ns = recording.ticks[-1].ns if recording.ticks else recording.start_ns
-        recording.counters = dict.fromkeys(("user_s", "system_s", "children_s"), 0.0)
+        recording.end_ns = max([recording.start_ns, *(tick.ns for tick in recording.ticks[-1:])])
     return recording, facts
 
 

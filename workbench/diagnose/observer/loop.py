@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     Tell = Callable[[tuple[Any, ...]], None]
 
 RUNNING = -1
-#: The pace of a running thread is the sum of these, or `UNKNOWN`.
-BETWEEN_CALLS, MOVED, UNKNOWN = 1, 2, -1
+#: What a thread that is ready to run was found doing: a native call, Python, nothing for want of a core, and that
+#: because the observer had it.
+NATIVE, PYTHON, OFF_CORE, DISPLACED = range(4)
 #: Mean seconds between two looks, by the age of the task. They are random, so as to see periodic work fairly.
 INTERVALS = ((2.0, 0.003), (10.0, 0.005), (60.0, 0.008), (600.0, 0.02), (float("inf"), 0.05))
 #: Some tens of microseconds: a native call that takes longer counts as native, a shorter one as Python.
@@ -70,6 +71,7 @@ class Thread:
         folder = f"/proc/{pid}/task/{tid}/"
         self._schedstat = os.open(folder + "schedstat", os.O_RDONLY)
         self._stat = os.open(folder + "stat", os.O_RDONLY)
+        self._status = os.open(folder + "status", os.O_RDONLY)
         try:
             self._syscall = os.open(folder + "syscall", os.O_RDONLY)
         except OSError:
@@ -87,13 +89,19 @@ class Thread:
         """Return the system call the thread is blocked in, or ``running``."""
         return os.pread(self._syscall, 200, 0).decode() if self._syscall >= 0 else "running"
 
+    def has_core(self) -> bool:
+        """Say whether the thread is on a core: it was put on one once more often than it was taken off."""
+        status = os.pread(self._status, 4000, 0).split()
+        taken_off = int(status[status.index(b"voluntary_ctxt_switches:") + 1]) + int(status[-1])
+        return int(self.read_counters().split()[2]) > taken_off
+
     def core(self) -> int:
         """Return the core on which the thread ran last."""
         return int(os.pread(self._stat, 1000, 0).rpartition(b") ")[2].split()[36])
 
     def close(self) -> None:
         """Let go of the thread."""
-        for fd in (self._schedstat, self._stat, self._syscall):
+        for fd in (self._schedstat, self._stat, self._status, self._syscall):
             if fd >= 0:
                 os.close(fd)
 
@@ -156,7 +164,7 @@ class Process:
             return None  # it has not run since: it is in the same wait
         frame, before = self._frame(thread.tid)
         syscall = thread.read_syscall()
-        wait, pace = RUNNING, UNKNOWN
+        wait, pace = RUNNING, OFF_CORE
         if syscall.startswith("running"):
             pace = self._pace(thread, frame, before)
         else:
@@ -176,20 +184,21 @@ class Process:
             return 0, b""
 
     def _pace(self, thread: Thread, frame: int, before: bytes) -> int:
-        """Tell a thread that executes Python from one in a long native call, or that has no core.
+        """Tell what a thread that is ready to run does.
 
-        A thread that moves from one instruction to the next executes Python. One that does not may be in a native call,
-        or off the core, where it can be found at any instruction.
+        One that moves from one instruction to the next executes Python, and so does one at an instruction that calls
+        nothing. Any other that has a core is in a native call.
         """
-        if self.stacks is None or not frame:
-            return UNKNOWN
-        moved = between = False
-        with contextlib.suppress(OSError):
-            moved = any(self.stacks.instant(frame) != before for _ in range(LOOKS_FOR_MOVEMENT))
-            between = self.stacks.between_calls(before)
-        if not moved and not between and thread.core() == own_core():
-            return UNKNOWN  # we have its core, so it can't move
-        return MOVED * moved + BETWEEN_CALLS * between
+        if self.stacks and frame:
+            with contextlib.suppress(OSError):
+                if any(self.stacks.instant(frame) != before for _ in range(LOOKS_FOR_MOVEMENT)):
+                    return PYTHON
+        if not thread.has_core():
+            return DISPLACED if thread.core() == own_core() else OFF_CORE
+        if self.stacks and frame:
+            with contextlib.suppress(OSError):
+                return PYTHON if self.stacks.between_calls(before) else NATIVE
+        return NATIVE
 
     def _stack(self, tid: int) -> int:
         if self.stacks is None:
@@ -295,7 +304,7 @@ class Observer:
                     for child in map(int, file.read().split()):
                         if child not in self._processes:
                             self._add(child, pid)
-            if pid != self._pid and _command(pid) not in (process.command, ""):  # it has executed another program
+            if _command(pid) not in (process.command, ""):  # it has executed another program
                 process.close()
                 self._add(pid, process.parent)
 

@@ -327,6 +327,16 @@ def waits_for_a_consumer() -> None:
 # asyncio
 
 
+@known("idle", "sleep")
+def asyncio_in_a_thread() -> None:
+    """As in a notebook, whose own loop runs in the main thread; the child has nothing to do with it."""
+    idler = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    thread = threading.Thread(target=lambda: asyncio.run(asyncio_sleep()))
+    thread.start()
+    thread.join()
+    idler.communicate(b"\n")
+
+
 @known("idle", "sleep", wait=("sleep", "", "nap"))
 async def asyncio_sleep() -> None:
     async def nap() -> None:

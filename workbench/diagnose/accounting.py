@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from workbench.diagnose.naming import IDLE, JOIN, Namer, Settled
+from workbench.diagnose.naming import EVENT_LOOP, IDLE, JOIN, Namer, Settled
 from workbench.diagnose.recorder import Recording
 from workbench.diagnose.tracks import (
     DISPLACED,
@@ -239,6 +239,8 @@ class Accounts:
                 running.append((other, seen))
                 continue
             what = self._namer.settle(seen.wait, seen.stack, self._readable(other))
+            if what.target == EVENT_LOOP and other.first > 0:  # started by the task, and it waits for nobody outside
+                what = Settled("sleep", "sleep", "sleep")
             if what.part in (JOIN, IDLE) or (other.first == 0 and seen is other.looks[0]):
                 continue
             where = Where(what.part, what.target, stack, thread)

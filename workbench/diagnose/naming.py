@@ -19,6 +19,9 @@ JOIN = "join"
 #: Waiting for work: no part of what the task waits for.
 IDLE = "idle"
 
+#: An event loop that has only its own wake-up call to wait for: for a timer, or for other threads.
+EVENT_LOOP = "event loop"
+
 _FIRST_AWAIT = 1 << 40  # stacks of awaits are numbered from here on
 _TAKES_A_LOCK = re.compile(r"^\s*with\b|\bacquire(_lock)?\s*\(|__enter__\s*\(")
 _SOURCES_OF_WORK = ("queues.py", "connection.py", "pool.py")
@@ -73,6 +76,8 @@ class Namer:
             return Settled(IDLE, target, "sleep" if target.endswith("timed") else "other")
         if raw == "pipe":
             selecting = places and places[0].file.endswith("selectors.py")
+            if selecting and target == "socket pair":
+                return Settled(JOIN, EVENT_LOOP, "sleep")
             return Settled(JOIN, target, "child" if self._has_children else "sleep" if selecting else "other")
         if raw == "futex":
             return self._futex(target, places)

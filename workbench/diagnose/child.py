@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import inspect
 import json
@@ -16,6 +15,8 @@ from typing import Any, NoReturn
 
 from workbench.diagnose.api import REPEAT_UNTIL_S
 from workbench.diagnose.recorder import Recorder
+from workbench.errors import UsageError
+from workbench.targets import load_callable
 
 USAGE = 2
 
@@ -79,16 +80,9 @@ def _run_code(source: str) -> None:
 
 def _callable(folder: Path, value: str, name: str, args: list[str]) -> Callable[[dict[str, Any]], None]:
     try:
-        module = _load(value)
-    except SyntaxError as error:
-        _refuse(folder, f"{value}, line {error.lineno}: {error.msg}")
-    except ModuleNotFoundError as error:
-        _refuse(folder, f"there is no module {error.name!r}")
-    func: Any = module
-    for part in name.split("."):
-        func = getattr(func, part, None)
-    if not callable(func):
-        _refuse(folder, f"{value} has no callable {name!r}")
+        func = load_callable(value, name)
+    except UsageError as error:
+        _refuse(folder, str(error))
     try:
         inspect.signature(func).bind(*args)
     except TypeError as error:
@@ -107,17 +101,6 @@ def _callable(folder: Path, value: str, name: str, args: list[str]) -> Callable[
                 asyncio.run(answer)
 
     return run
-
-
-def _load(value: str) -> Any:
-    if not value.endswith(".py"):
-        return importlib.import_module(value)
-    spec = importlib.util.spec_from_file_location(Path(value).stem, value)
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _refuse(folder: Path, reason: str) -> NoReturn:

@@ -10,6 +10,9 @@ import pytest
 from workbench import TaskError, compare, remedies
 from workbench.compare.limits import OutOfTime, time_limit
 
+# An alarm that rings while the collector runs a clean-up, here one of the test tools, is lost there, and told.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 def nap(item):
     time.sleep(0.001)
@@ -56,7 +59,6 @@ def test_a_task_that_catches_everything_is_stopped_too():
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_alarm_that_is_lost_in_a_clean_up_rings_again():
     class SlowToGo:
         def __del__(self):

@@ -330,11 +330,11 @@ def waits_for_a_consumer() -> None:
 @known("idle", "sleep")
 def asyncio_in_a_thread() -> None:
     """As in a notebook, whose own loop runs in the main thread; the child has nothing to do with it."""
-    idler = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    idler = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
     thread = threading.Thread(target=lambda: asyncio.run(asyncio_sleep()))
     thread.start()
     thread.join()
-    idler.communicate(b"\n")
+    idler.communicate()
 
 
 @known("idle", "sleep", wait=("sleep", "", "nap"))

@@ -93,7 +93,7 @@ def main() -> None:
     columns = ("rival", "machine", "trials", *verdicts, *(f"median_{name}" for name in medians))
     table = Table(title="Verdicts of compare, with early stopping", columns=columns, rows=rows)
     print(table.table().to_string(index=False))
-    print(records.save(table, "compare_error_rates", replace=True))
+    print(records.save(table, "benchmarks.compare-error-rates", replace=True))
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def main() -> None:
     print(f"wait named {sum(nameable)} of {len(nameable)}")
     if not args.names:
         table = Table(title="The corpus, diagnosed", columns=columns, rows=tuple(row[:6] for row in rows))
-        print(records.save(table, f"diagnose-corpus-{'loaded' if args.loaded else 'idle'}", replace=True))
+        print(records.save(table, f"benchmarks.diagnose-corpus-{'loaded' if args.loaded else 'idle'}", replace=True))
 
 
 def row(diagnosis: Diagnosis) -> str:

@@ -115,12 +115,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         hit_rows, stall_rows = asyncio.run(hits(folder)), asyncio.run(stalls(folder))
     tables = {
-        "memo_hits": Table(
+        "benchmarks.memo-hits": Table(
             title="A hit of a small answer, and its time ÷ joblib's own",
             columns=("call", "median_us", "ratio", "ratio_low", "ratio_high"),
             rows=tuple(hit_rows),
         ),
-        "memo_stalls": Table(
+        "benchmarks.memo-stalls": Table(
             title="How long a hit of a large answer stalls the event loop",
             columns=("call", "answer_bytes", "median_ms", "longest_ms"),
             rows=tuple(stall_rows),

@@ -72,7 +72,7 @@ def main() -> None:
                 rows.append(row)
                 print(f"{task:8} {profiler:14} body × {row[2]:.3f}, start-up and end + {row[3]:.2f} s")
     table = Table(title="What profilers cost", columns=("task", "profiler", "body_ratio", "extra_s"), rows=tuple(rows))
-    print(records.save(table, "diagnose-overhead", replace=True))
+    print(records.save(table, "benchmarks.diagnose-overhead", replace=True))
 
 
 if __name__ == "__main__":

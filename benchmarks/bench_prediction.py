@@ -86,7 +86,7 @@ def main() -> None:
     errors = [row[-3] for row in rows if row[-3] is not None]
     insides = [row[-2] for row in rows if row[-2] is not None]
     print(f"median error {median(errors):.1%}, {sum(insides)} of {len(insides)} inside the predicted interval")
-    print(records.save(table, "compare_predictions", replace=True))
+    print(records.save(table, "benchmarks.compare-predictions", replace=True))
 
 
 if __name__ == "__main__":

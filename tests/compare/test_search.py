@@ -44,3 +44,7 @@ def test_a_given_number_is_not_searched():
     found = compare(abs, [1, 2], ["threads"], workers=3, budget_s=1, progress=False)
     assert found.rows[1].workers == 3
     assert set(found.raw) == {"sequential", "threads"}
+
+
+def test_two_workers_are_tried_however_little_time_there_is():
+    assert list(search_workers(lambda workers, count: count / workers, 100, sample=100, limit_s=0.001)) == [1, 2]

@@ -25,7 +25,7 @@ def search_workers(
     sample
         How many items to try at least. More workers get more, two each, so that they have enough to do.
     limit_s
-        After so many seconds no more are tried.
+        After so many seconds no more than two are tried.
 
     Returns
     -------
@@ -47,7 +47,8 @@ def search_workers(
         limit_s -= first_s + second_s
         pays = not curve or best_s * items / count < (1 - WORTH) * min(curve.values())
         curve[workers] = best_s * items / count
-        if not pays or workers >= items or limit_s < 0:
+        # One worker alone tells nothing about more: two are always tried.
+        if not pays or workers >= items or (limit_s < 0 and workers > 1):
             return curve
         workers = min(2 * workers, items)
 

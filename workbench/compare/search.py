@@ -41,10 +41,15 @@ def search_workers(
     workers = 1
     while True:
         count = min(items, max(sample, 2 * workers))
-        # The lesser of two: noise only ever adds, and a pool may be started by the first.
-        first_s, second_s = seconds(workers, count), seconds(workers, count)
-        best_s = min(first_s, second_s)
-        limit_s -= first_s + second_s
+        # The least of several: noise only ever adds. The first run may start a pool, whose workers come one after the
+        # other; the runs after it take as long together as it did.
+        first_s = best_s = seconds(workers, count)
+        rest_s = 0.0
+        while rest_s < first_s:
+            again_s = seconds(workers, count)
+            rest_s += again_s
+            best_s = min(best_s, again_s)
+        limit_s -= first_s + rest_s
         pays = not curve or best_s * items / count < (1 - WORTH) * min(curve.values())
         curve[workers] = best_s * items / count
         # One worker alone tells nothing about more: two are always tried.

@@ -184,9 +184,9 @@ class Trials:
     def _scout(self) -> None:
         """Find out how many workers pay; where the budget may be too short for all, leave out what doesn't fit twice.
 
-        This takes as many items as the baseline does in a two-hundredth of the budget.
+        This takes as many items as the baseline does in a eightieth of the budget.
         """
-        sample = sample_size(len(self._items), self.baseline.cost_s, self.budget_s / 200)
+        sample = sample_size(len(self._items), self.baseline.cost_s, self.budget_s / 80)
         short = self.elapsed_s + 2 * self.baseline.cost_s * (1 + len(self.rivals)) > self.budget_s
         for trial in self.rivals:
             if trial.search:
@@ -198,7 +198,7 @@ class Trials:
 
     def _search(self, trial: Trial, *, sample: int) -> None:
         seconds = partial(self._sample_s, trial)
-        trial.curve = search_workers(seconds, len(self._items), sample=sample, limit_s=self.budget_s / 20)
+        trial.curve = search_workers(seconds, len(self._items), sample=sample, limit_s=self.budget_s / 8)
         trial.workers = fewest_good(trial.curve)
         trial.estimate_s = trial.curve[trial.workers]
 

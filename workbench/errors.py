@@ -14,27 +14,81 @@
 
 
 class WorkbenchError(Exception):
-    """Base of every error that the workbench raises on purpose; its text is one clear line."""
+    """Base of every error that the workbench raises on purpose; its text is one clear line.
+
+    Examples
+    --------
+    >>> from workbench import WorkbenchError, records
+    >>> try:
+    ...     records.load(tmp / "none.json")
+    ... except WorkbenchError as error:
+    ...     str(error).endswith("none.json: No such file or directory")
+    True
+    """
 
 
 class UsageError(WorkbenchError, ValueError):
-    """A wrong argument, target or parameter: says what was wrong and what to pass."""
+    """A wrong argument, target or parameter: says what was wrong and what to pass.
+
+    Examples
+    --------
+    >>> from workbench import compare
+    >>> compare(abs, [])
+    Traceback (most recent call last):
+    workbench.errors.UsageError: there are no items to compare on: pass at least one
+    """
 
 
 class RecordError(WorkbenchError):
-    """A record that can't be written, read or understood."""
+    """A record that can't be written, read or understood.
+
+    Examples
+    --------
+    >>> from workbench import records
+    >>> records.load("no/such.json")
+    Traceback (most recent call last):
+    workbench.errors.RecordError: can't read the record no/such.json: No such file or directory
+    """
 
 
 class RecordExistsError(RecordError, FileExistsError):
-    """Saving would overwrite a record; pass ``replace=True`` to mean it."""
+    """Saving would overwrite a record; pass ``replace=True`` to mean it.
+
+    Examples
+    --------
+    >>> from workbench import RecordExistsError, Table, records
+    >>> table = Table(title="empty", columns=("n",), rows=())
+    >>> path = records.save(table, "once", tmp)
+    >>> try:
+    ...     records.save(table, "once", tmp)
+    ... except RecordExistsError as error:
+    ...     print(str(error).partition(": ")[2])
+    choose another name, or pass replace=True to overwrite it
+    """
 
 
 class TaskError(WorkbenchError):
-    """The studied task failed before anything was measured."""
+    """The studied task failed before anything was measured.
+
+    Examples
+    --------
+    >>> from workbench import compare
+    >>> compare(lambda item: 1 / item, [0], ["threads"], progress=False)
+    Traceback (most recent call last):
+    workbench.errors.TaskError: the task itself fails: ZeroDivisionError: division by zero
+    """
 
 
 class NotApplicableError(WorkbenchError):
-    """A remedy can't be tried on this task: says why, for the note of its row."""
+    """A remedy can't be tried on this task: says why, for the note of its row.
+
+    Examples
+    --------
+    >>> from workbench.remedies import asynchronous
+    >>> asynchronous(abs, [-1])
+    Traceback (most recent call last):
+    workbench.errors.NotApplicableError: not a coroutine function: asyncio needs an async twin
+    """
 
 
 class FetchError(WorkbenchError):
@@ -46,6 +100,12 @@ class FetchError(WorkbenchError):
         One line.
     transient
         Whether trying again may help.
+
+    Examples
+    --------
+    >>> from workbench import fetch_all
+    >>> fetch_all(["no-url"], progress=False)[0].ok
+    False
     """
 
     def __init__(self, message: str, *, transient: bool = False) -> None:
@@ -62,6 +122,12 @@ class MissingExtraError(WorkbenchError, ImportError):
         The package that is missing.
     extra
         The extra of the workbench that installs it.
+
+    Examples
+    --------
+    >>> raise MissingExtraError("matplotlib", "notebooks")
+    Traceback (most recent call last):
+    workbench.errors.MissingExtraError: matplotlib is not installed; install it with: pip install 'workbench[notebooks]'
     """
 
     def __init__(self, package: str, extra: str) -> None:

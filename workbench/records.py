@@ -1,6 +1,11 @@
 """Save results under ``data/results`` and load them again.
 
 A record is one JSON file, with the raw values and the provenance of the result, and a CSV of its table beside it.
+
+>>> from workbench import Table, records
+>>> path = records.save(Table(title="squares", columns=("n", "square"), rows=((2, 4),)), "squares", tmp)
+>>> sorted(file.name for file in tmp.iterdir())
+['squares.csv', 'squares.json']
 """
 
 from __future__ import annotations

@@ -148,6 +148,14 @@ class Diagnosis(Result):
     a short task was repeated, all times being those of all runs; ``failure`` says how the task failed, if it did.
 
     ``answer`` is what the task returned. It stays in this process: JSON and comparisons leave it out.
+
+    Examples
+    --------
+    >>> from workbench import diagnose
+    >>> import time
+    >>> diagnosis = diagnose(time.sleep, 0.1, repeat=1)
+    >>> Diagnosis.from_json(diagnosis.to_json()) == diagnosis
+    True
     """
 
     kind: ClassVar[str] = "diagnosis"
@@ -244,7 +252,16 @@ class ComparisonRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison(Result):
-    """Remedies run against a baseline in interleaved rounds; ``raw`` keeps every time (seconds, one a round)."""
+    """Remedies run against a baseline in interleaved rounds; ``raw`` keeps every time (seconds, one a round).
+
+    Examples
+    --------
+    >>> rows = (ComparisonRow(remedy="threads", workers=8, speedup=7.5, ci_low=7.0, ci_high=8.0, verdict="faster"),)
+    >>> comparison = Comparison(target="get", items=40, baseline="sequential", rows=rows, recommended="threads",
+    ...     reason="threads are 7.5 times faster.", rounds=8, raw={})
+    >>> comparison.short_table()[["remedy", "speedup"]].to_dict("records")
+    [{'remedy': 'threads × 8', 'speedup': '7.5 (7 to 8)'}]
+    """
 
     kind: ClassVar[str] = "comparison"
 
@@ -304,6 +321,11 @@ class Table(Result):
     ``by`` (a line for each of its values), ``panel`` (a panel for each of its values) and ``log`` (the axes that are
     logarithmic: ``"x"``, ``"y"`` or ``"xy"``). A grid of ratios: ``x`` and ``y``, ``cell`` (the ratio) and ``beside``
     (another one, shown in brackets).
+
+    Examples
+    --------
+    >>> Table(title="squares", columns=("n", "square"), rows=((2, 4), (3, 9))).table()["square"].tolist()
+    [4, 9]
     """
 
     kind: ClassVar[str] = "table"

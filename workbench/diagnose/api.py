@@ -20,7 +20,17 @@ Lines = Literal["sampled", "exact"]
 
 
 class Diagnosing:
-    """A ``with`` block that is diagnosed; ``result`` is the `Diagnosis` once it has ended, also by an exception."""
+    """A ``with`` block that is diagnosed; ``result`` is the `Diagnosis` once it has ended, also by an exception.
+
+    Examples
+    --------
+    >>> import time
+    >>> from workbench import diagnose
+    >>> with diagnose() as block:
+    ...     time.sleep(0.1)
+    >>> block.result.bound_by
+    'sleep'
+    """
 
     def __init__(self, target: str = "with block") -> None:
         self.target = target

@@ -18,7 +18,15 @@ __all__ = ["FAULTS", "Behaviour", "Site", "SiteStats"]
 
 @dataclass(frozen=True, kw_only=True)
 class SiteStats:
-    """What a site has seen: requests and connections since it started, and connections open now."""
+    """What a site has seen: requests and connections since it started, and connections open now.
+
+    Examples
+    --------
+    >>> from workbench import Site
+    >>> with Site() as site:
+    ...     site.stats().requests
+    0
+    """
 
     requests: int
     connections: int

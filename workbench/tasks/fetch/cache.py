@@ -8,6 +8,7 @@ import os
 import time
 import warnings
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,9 +64,19 @@ class RowCache:
         self._remember = _remember_in(_memory(where), ttl_s)
         # joblib notes the function's code with the first look-up, and takes what it finds before for another's.
         self._remember.check_call_in_cache("", "")
+        # joblib catches everything while it reads and writes its notes, KeyboardInterrupt too. That is only ever raised
+        # in the main thread: in another one joblib can't make it disappear.
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="workbench-store")
 
     def get(self, url: str) -> FetchRow | None:
         """Return the stored row of a URL; None when there is none, it is too old, or it is damaged."""
+        return self._aside.submit(self._get, url).result()
+
+    def put(self, row: FetchRow) -> None:
+        """Store a row; a store that can't be written is told in the log, and loses no row."""
+        self._aside.submit(self._put, row).result()
+
+    def _get(self, url: str) -> FetchRow | None:
         started = time.monotonic()
         # joblib tells of an entry that it can't load with a traceback, and goes on: one line is enough.
         self._remember.warn = lambda _: _tell_damage(url)
@@ -82,8 +93,7 @@ class RowCache:
         elapsed_s = time.monotonic() - started
         return FetchRow(url=url, status=status, body=body, elapsed_s=elapsed_s, from_cache=True)
 
-    def put(self, row: FetchRow) -> None:
-        """Store a row; a store that can't be written is told in the log, and loses no row."""
+    def _put(self, row: FetchRow) -> None:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # how joblib tells that it could not write

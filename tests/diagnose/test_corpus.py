@@ -18,6 +18,12 @@ sys.path.insert(0, str(CORPUS))
 from programs import LABELS, Label  # noqa: E402
 
 
+@pytest.fixture(autouse=True)
+def _no_tracing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measuring coverage would change what the programs are bound by."""
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def site() -> Iterator[None]:
     """The corpus's server."""

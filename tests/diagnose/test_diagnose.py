@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench import Diagnosis, UsageError, diagnose
+from workbench import Diagnosis, UsageError, diagnose, is_fib_float
 
 SLOW_SITE = """
 import http.server, time
@@ -148,3 +148,12 @@ def test_exact_lines_say_what_they_cost() -> None:
     diagnosis = diagnose(burn, lines="exact")
     assert "line_profiler" in diagnosis.reasons[-1]
     assert {line.function.rpartition(".")[2] for line in diagnosis.lines} == {"burn"}
+
+
+@pytest.mark.slow
+def test_exact_lines_reach_into_what_the_task_calls_from_elsewhere() -> None:
+    def check() -> int:
+        return sum(bool(is_fib_float(n)) for n in range(1_000))
+
+    functions = {line.function for line in diagnose(check, lines="exact").lines}
+    assert "is_fib_float" in functions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from types import CodeType, FunctionType
 from typing import Any
@@ -15,14 +15,16 @@ from workbench.results import Diagnosis, Line
 def with_exact_lines(
     diagnosis: Diagnosis, func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Diagnosis:
-    """Return the diagnosis with a row for every line that ran in ``func`` and the functions of its module.
+    """Return the diagnosis with a row for every line that ran in ``func`` and in what it calls.
+
+    That is the functions of its module, and those of other files in which samples found the task.
 
     line_profiler says what share of the time each line took. The seconds are these shares of the wall time of a run
     without it; they are split into Python, native and waiting as the samples of that line were.
     """
     from line_profiler import LineProfiler
 
-    functions = _functions(func)
+    functions = _functions(func, {line.file for line in diagnosis.lines})
     if not functions:
         raise UsageError(f"lines='exact' needs a Python function, and {diagnosis.target} is none")
     profiler = LineProfiler(*functions)
@@ -39,8 +41,8 @@ def with_exact_lines(
     )
 
 
-def _functions(func: Callable[..., Any]) -> list[FunctionType]:
-    """Return the function and those that it can call by a global name of its own module."""
+def _functions(func: Callable[..., Any], files: Set[str]) -> list[FunctionType]:
+    """Return the function and those that it can call by a global name, of its own module or these files."""
     function = getattr(func, "__func__", func)
     if not isinstance(function, FunctionType):
         return []
@@ -51,11 +53,22 @@ def _functions(func: Callable[..., Any]) -> list[FunctionType]:
         if current.__code__ in found:
             continue
         found[current.__code__] = current
-        called = (current.__globals__.get(name) for name in current.__code__.co_names)
+        called = (current.__globals__.get(name) for name in _names(current.__code__))
         open_functions += [
-            item for item in called if isinstance(item, FunctionType) and item.__module__ == function.__module__
+            item
+            for item in called
+            if isinstance(item, FunctionType)
+            and (item.__module__ == function.__module__ or item.__code__.co_filename in files)
         ]
     return list(found.values())
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    """Yield the global names in a function and in the generators and functions inside it."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
 
 
 def _lines(diagnosis: Diagnosis, timings: Mapping[Any, Any], unit: float) -> list[Line]:

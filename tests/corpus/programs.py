@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import multiprocessing
 import os
@@ -405,6 +406,17 @@ def child_burns() -> None:
 @known("idle|IO-bound", "sleep|child", wait=("child", "sleep 0.8", "child_sleeps"))
 def child_sleeps() -> None:
     subprocess.run(["sleep", "0.8"], check=True)
+
+
+@known("contended", "lock", wait=("lock", "corpus-lock", "file_lock"))
+def file_lock() -> None:
+    """Wait for the lock on a file, which another process holds."""
+    with tempfile.NamedTemporaryFile(prefix="corpus-lock", dir=".") as file:
+        code = "import fcntl, sys, time; f = open(sys.argv[1]); fcntl.flock(f, 2); print(flush=True); time.sleep(0.8)"
+        with subprocess.Popen([sys.executable, "-S", "-c", code, file.name], stdout=subprocess.PIPE) as holder:
+            assert holder.stdout
+            holder.stdout.readline()
+            fcntl.flock(file, fcntl.LOCK_EX)
 
 
 @known("IO-bound", "network|child", wait=("child", "urlopen", "child_fetches"))

@@ -95,7 +95,7 @@ def test_every_kind_of_wait_is_named(tmp_path: Path) -> None:
             "nothing": (lambda: select.select([], [], [], 0.6), ("sleep", "sleep")),
             "socket pair": (lambda: local.recv(1), ("pipe", "socket pair")),
             "pipe": (lambda: os.read(reading, 1), ("pipe", os.readlink(f"/proc/self/fd/{reading}"))),
-            "flock": (lambda: fcntl.flock(wanted, fcntl.LOCK_EX), ("disk", str(tmp_path / "held"))),
+            "flock": (lambda: fcntl.flock(wanted, fcntl.LOCK_EX), ("lock", str(tmp_path / "held"))),
             "child": (child.wait, ("child", str(child.pid))),
             "sleep": (lambda: [time.sleep(0.05) for _ in iter(done.is_set, True)], ("sleep", "sleep")),
         }

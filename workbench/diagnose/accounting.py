@@ -7,6 +7,7 @@ it executed or waited for. So the counters give the amounts, and the looks split
 from __future__ import annotations
 
 import math
+import os
 from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -191,8 +192,11 @@ class Accounts:
         return []
 
     def _note_holder(self, track: Track, look: Look, settled: Settled, tick: int) -> None:
-        """Note who holds the lock that a thread waits for: the only other thread that neither waits so nor idles."""
-        if settled.part != "lock":
+        """Note who holds the lock that a thread waits for: the only other thread that neither waits so nor idles.
+
+        Who holds the lock on a file may well be another process.
+        """
+        if settled.part != "lock" or os.path.isabs(settled.target):
             return
         active = [
             seen.stack

@@ -12,8 +12,8 @@ import time
 from .memory import Memory, Stacks
 
 # Raw kinds of waiting. `futex`, `pipe` and `child` are settled later, by what the others do at that time.
-GIL, FUTEX, PIPE, CHILD, NETWORK, DISK, SLEEP, OTHER = (
-    "gil", "futex", "pipe", "child", "network", "disk", "sleep", "other",
+GIL, FUTEX, LOCK, PIPE, CHILD, NETWORK, DISK, SLEEP, OTHER = (
+    "gil", "futex", "lock", "pipe", "child", "network", "disk", "sleep", "other",
 )  # fmt: skip
 
 _X86_64 = {
@@ -21,7 +21,7 @@ _X86_64 = {
     44: "read", 45: "read", 46: "read", 47: "read", 40: "read", 42: "connect", 43: "accept", 288: "accept",
     7: "poll", 271: "poll", 23: "select", 270: "select", 232: "epoll", 281: "epoll", 441: "epoll",
     35: "sleep", 230: "clock_sleep", 202: "futex", 61: "wait4", 247: "waitid", 56: "spawn", 58: "spawn", 435: "spawn",
-    74: "file", 75: "file", 73: "file", 76: "sync", 77: "file", 277: "file", 285: "file", 72: "file", 217: "file",
+    74: "file", 75: "file", 73: "lock", 76: "sync", 77: "file", 277: "file", 285: "file", 72: "lock", 217: "file",
     162: "sync", 306: "file", 26: "sync", 257: "sync", 2: "sync", 3: "file", 82: "sync", 87: "sync", 263: "sync",
     264: "sync", 316: "sync", 326: "file", 34: "pause", 130: "pause", 128: "pause",
 }  # fmt: skip
@@ -29,8 +29,8 @@ _AARCH64 = {
     63: "read", 64: "read", 65: "read", 66: "read", 67: "read", 68: "read", 69: "read", 70: "read", 206: "read",
     207: "read", 211: "read", 212: "read", 71: "read", 203: "connect", 202: "accept", 242: "accept", 73: "poll",
     72: "select", 22: "epoll", 441: "epoll", 101: "sleep", 115: "clock_sleep", 98: "futex", 260: "wait4",
-    95: "waitid", 220: "spawn", 435: "spawn", 82: "file", 83: "file", 32: "file", 46: "file", 84: "file", 47: "file",
-    25: "file", 61: "file", 81: "sync", 267: "file", 227: "sync", 56: "sync", 57: "file", 276: "sync", 35: "sync",
+    95: "waitid", 220: "spawn", 435: "spawn", 82: "file", 83: "file", 32: "lock", 46: "file", 84: "file", 47: "file",
+    25: "lock", 61: "file", 81: "sync", 267: "file", 227: "sync", 56: "sync", 57: "file", 276: "sync", 35: "sync",
     285: "file", 133: "pause", 137: "pause",
 }  # fmt: skip
 CALLS = {"x86_64": _X86_64, "aarch64": _AARCH64}.get(os.uname().machine, {})
@@ -73,6 +73,8 @@ class Waits:
             return self._futex(args)
         if call in ("sleep", "clock_sleep"):
             return SLEEP, "sleep"
+        if call == "lock":  # flock, fcntl
+            return LOCK, self.file(args[0])[1]
         if call in ("read", "connect", "accept", "file"):
             kind, target = self.file(args[0])
             return kind, self._destination(args) or target if call == "connect" else target

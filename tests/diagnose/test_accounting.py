@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.diagnose.accounting import Accounts
+from workbench.diagnose.assemble import assemble
 from workbench.diagnose.naming import Namer
 from workbench.diagnose.recorder import Process, Recording, Seen, Tick
-from workbench.diagnose.tracks import PYTHON, RUNNING
+from workbench.diagnose.tracks import DISPLACED, PYTHON, RUNNING
 
 MS = 1_000_000
 SLEEP, NETWORK, LOCK = 0, 1, 2
@@ -52,3 +53,14 @@ def test_counters_give_the_amounts() -> None:
     found = parts(recording([(10, 6, 4, RUNNING), (10, 5, 0, NETWORK), (10, 10, 0, RUNNING), (10, 10, 0, RUNNING)]))
     assert found["python"] == pytest.approx(0.031, abs=0.001)
     assert found["runqueue"] == pytest.approx(0.004, abs=0.001)
+
+
+def test_a_cost_too_high_to_trust_is_told() -> None:
+    made = recording([(10, 6, 4, RUNNING)] * 10)
+    made.observer_cpu_s = 0.04
+    assert assemble(made, "task").overhead == 0
+    # Every look found the observer on the core that the thread was ready for.
+    made.ticks = [Tick(tick.ns, tuple(seen._replace(pace=DISPLACED) for seen in tick.seen), ()) for tick in made.ticks]
+    diagnosis = assemble(made, "task")
+    assert diagnosis.overhead == pytest.approx(0.4)
+    assert diagnosis.reasons[-1].startswith("diagnosing took 40 % of the time, too much to trust")

@@ -20,6 +20,8 @@ from workbench.results import PARTS, Child, Diagnosis, Line, Stack, ThreadShare,
 #: A task must be watched for this long, or looked at this often, before a verdict is given.
 ENOUGH_S = 0.05
 ENOUGH_LOOKS = 8
+#: The share of the wall time from which what diagnosing took is too much to trust the figures.
+DEAR = 0.1
 _Key = TypeVar("_Key")
 _CPU = ("python", "native")
 _STACKS_KEPT = 500
@@ -42,7 +44,8 @@ def assemble(recording: Recording, target: str, runs: int = 1, failure: str | No
         scale = wall_s / seen_s if seen_s else 0.0
         whole = Seconds(float, {where: seconds * scale for where, seconds in whole.items()})
     parts = _parts(whole) if main else _parts_from_counters(recording, wall_s)
-    verdict = _judge(parts, wall_s, accounts)
+    overhead = accounts.overhead_s() / wall_s if main and wall_s else None
+    verdict = _judge(parts, wall_s, overhead, accounts)
     return Diagnosis(
         target=target,
         verdict=verdict.verdict,
@@ -50,7 +53,7 @@ def assemble(recording: Recording, target: str, runs: int = 1, failure: str | No
         reasons=verdict.reasons,
         wall_s=wall_s,
         cpu_s=_cpu_s(recording) if recording.counters else accounts.on_cpu_s(),  # a killed task tells no counters
-        overhead=accounts.overhead_s() / wall_s if main and wall_s else None,
+        overhead=overhead,
         parts=parts,
         counters=_counters(recording, main),
         waits=_waits(whole, accounts, namer, recording),
@@ -83,11 +86,14 @@ def _cpu_s(recording: Recording) -> float:
     return sum(recording.counters.get(name, 0.0) for name in ("user_s", "system_s", "children_s"))
 
 
-def _judge(parts: dict[str, float], wall_s: float, accounts: Accounts) -> Verdict:
+def _judge(parts: dict[str, float], wall_s: float, overhead: float | None, accounts: Accounts) -> Verdict:
     looks = len(accounts.main.looks) if accounts.main else 0
     verdict = judge(parts, crowds_itself=accounts.crowds_itself())
     if not accounts.readable:
         verdict = verdict._replace(reasons=(*verdict.reasons, _BLIND))
+    if overhead is not None and overhead > DEAR:
+        cost = f"diagnosing took {100 * overhead:.0f} % of the time, too much to trust the figures: free a core for it"
+        verdict = verdict._replace(reasons=(*verdict.reasons, cost))
     if wall_s < ENOUGH_S or 0 < looks < ENOUGH_LOOKS:
         short = f"it ran for only {wall_s * 1000:.3g} ms; at least {ENOUGH_S * 1000:.0f} ms are needed: repeat it"
         return Verdict("unclear", "unclear", (short, *verdict.reasons))

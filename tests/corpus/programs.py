@@ -296,6 +296,24 @@ def threads_sleep() -> None:
     in_threads(time.sleep, 3, 0.8)
 
 
+@known("contended|mixed", "gil|mixed", python=0.33, gil=0.33, sleep=0.33)
+def computes_beside_a_worker() -> None:
+    """Its own sleeps are short, and yet no way of waiting for the worker."""
+    done = threading.Event()
+
+    def work() -> None:
+        while not done.is_set():
+            python(0.01)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    for _ in range(14):
+        python(0.02)
+        time.sleep(0.02)
+    done.set()
+    thread.join()
+
+
 @known("CPU-bound", "python")
 def producer_consumer() -> None:
     channel: queue.Queue[int] = queue.Queue()

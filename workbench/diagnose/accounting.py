@@ -27,8 +27,8 @@ from workbench.diagnose.tracks import (
 )
 from workbench.records import cores_allowed
 
-#: Sleeps no longer than this, while others work for the sleeper, are a way of waiting for them.
-_POLLING_S = 0.06
+#: Sleeps no longer than this, with at most this share of their time run in between, are a way of waiting for others.
+_POLLING_S, _POLLING_RUNS = 0.06, 0.25
 #: The share of all cores' time from which a task leaves nothing to be had.
 _ALL_CORES = 0.8
 #: What tasks await holds for a moment, if it was seen no longer than this before or after.
@@ -161,7 +161,7 @@ class Accounts:
         settled = self._namer.settle(look.wait, look.stack, self._readable(track))
         thread = (track.pid, track.tid)
         self._note_holder(track, look, settled, tick)
-        polling = settled.part == "sleep" and look.seconds <= _POLLING_S
+        polling = settled.part == "sleep" and look.seconds <= _POLLING_S and look.ran_s <= _POLLING_RUNS * look.seconds
         if look.stack >= 0 and track is self.main and self._await_times and self._namer.polls(look.stack):
             awaited = self._awaited(track, settled, tick)
             if awaited:

@@ -20,12 +20,16 @@ _LAG_S = 0.012
 
 @dataclass(slots=True)
 class Look:
-    """What a thread was seen doing, for as long as it did not run in between (``seconds``)."""
+    """What a thread was seen doing, for as long as it did not run in between (``seconds``).
+
+    ``ran_s`` is how long it was on a core since it was in the same wait before.
+    """
 
     wait: int
     stack: int
     pace: int
     seconds: float = 0.0
+    ran_s: float = math.inf
 
 
 @dataclass
@@ -42,6 +46,7 @@ class Track:
     open: list[float] = field(default_factory=list)
     seen_running: Counter[tuple[int, int]] = field(default_factory=Counter)
     seen_waiting: Counter[tuple[int, int]] = field(default_factory=Counter)
+    on_cpu_ns_at: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def add(self, seen: Seen, seconds: float) -> None:
         """Add a look, ``seconds`` after the one before; the time is split when the counters are up to date."""
@@ -51,7 +56,10 @@ class Track:
             self.seen_running[seen.stack, seen.pace] += 1
         else:
             self.seen_waiting[seen.wait, seen.stack] += 1
-        if seen.wait != RUNNING:  # a thread that is not ready has its counters up to date
+            if (before_ns := self.on_cpu_ns_at.get((seen.wait, seen.stack))) is not None:
+                self.looks[-1].ran_s = (seen.on_cpu_ns - before_ns) / 1e9
+            self.on_cpu_ns_at[seen.wait, seen.stack] = seen.on_cpu_ns
+            # A thread that is not ready has its counters up to date.
             self.close(seen.on_cpu_ns, seen.runqueue_ns)
 
     def skip(self, seconds: float) -> None:

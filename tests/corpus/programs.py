@@ -443,6 +443,13 @@ def child_fetches() -> None:
     subprocess.run([sys.executable, "-S", "-c", code], check=True, capture_output=True)
 
 
+@known("CPU-bound", "native|python")
+def short_children() -> None:
+    """Each ends sooner than it is looked at."""
+    for _ in range(60):
+        subprocess.run([sys.executable, "-S", "-E", "-c", "pass"], check=True)
+
+
 @known("CPU-bound", "python")
 def spawn_pool() -> None:
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:

@@ -1,5 +1,6 @@
 """``workbench diagnose TARGET``, as a person types it."""
 
+import ast
 import json
 import signal
 import subprocess
@@ -125,3 +126,14 @@ def test_a_target_is_understood(tmp_path: Path) -> None:
     assert parse_target(str(script), ["x"]).args == ("x",)
     with pytest.raises(UsageError, match="names no callable"):
         parse_target(f"{script}:1")
+
+
+@pytest.mark.slow
+def test_the_task_finds_the_modules_of_a_fresh_interpreter(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("import sys; print(sorted(sys.modules)); print([n for n in globals() if n[0] != '_'])\n")
+    plain = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
+    modules, names = workbench(str(script)).stdout.splitlines()
+    assert set(ast.literal_eval(modules)) - set(ast.literal_eval(plain.stdout.splitlines()[0])) <= {"threading"}
+    assert names == plain.stdout.splitlines()[1]
+    assert workbench("-c", "print([name for name in globals() if name[0] != '_'])").stdout == "[]\n"

@@ -88,6 +88,7 @@ class Accounts:
         self._spread_unseen(seconds, track, unseen_on_cpu, unseen_waiting)
         if track is self.main:
             self._move_kernel_work(seconds)
+            self._move_unseen_children(seconds)
         return seconds
 
     def _add_on_cpu(self, seconds: Seconds, track: Track, stack: int, pace: int, amount: float) -> None:
@@ -108,13 +109,13 @@ class Accounts:
             return
         # Calls to a disk are often too short to be seen as native: then Python's time holds the rest of that work.
         for part in ("native", "python") if longest.part == "disk" else ("native",):
-            found = {where: amount for where, amount in seconds.items() if where.part == part}
-            moved_s = min(kernel_s, math.fsum(found.values()))
-            kernel_s -= moved_s
-            for where, amount in found.items():
-                share = moved_s / math.fsum(found.values()) if moved_s else 0.0
-                seconds[where] -= share * amount
-                seconds[where._replace(part=longest.part, target=longest.target)] += share * amount
+            kernel_s -= _move(seconds, part, kernel_s, to=longest)
+
+    def _move_unseen_children(self, seconds: Seconds) -> None:
+        """Count what children computed that ended before they were looked at: the kernel tells how much that was."""
+        seen_s = math.fsum(track.totals()[0] for track in self.tracks.values() if track.pid != self._recording.pid)
+        unseen_s = self._recording.counters.get("children_s", 0.0) - seen_s
+        _move(seconds, "child", unseen_s, to=Where("native", "", -1, (0, 0)))
 
     def _spread_unseen(self, seconds: Seconds, track: Track, on_cpu: float, waiting: float) -> None:
         """Share out time that fell between two looks as the looks of that thread show it on the whole."""
@@ -298,3 +299,15 @@ class Accounts:
                 ancestor = processes[ancestor].parent
             if ancestor == top:
                 yield track
+
+
+def _move(seconds: Seconds, part: str, amount: float, *, to: Where) -> float:
+    """Count up to this much of a part, at the lines where it was, to another one; return how much was moved."""
+    found = {where: held for where, held in seconds.items() if where.part == part}
+    held_s = math.fsum(found.values())
+    moved_s = max(0.0, min(amount, held_s))
+    for where, held in found.items():
+        share = moved_s / held_s if held_s else 0.0
+        seconds[where] -= share * held
+        seconds[where._replace(part=to.part, target=to.target)] += share * held
+    return moved_s

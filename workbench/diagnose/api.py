@@ -9,12 +9,9 @@ from dataclasses import replace
 from typing import Any, Literal, overload
 
 from workbench.diagnose.assemble import assemble
-from workbench.diagnose.recorder import Recorder
+from workbench.diagnose.recorder import REPEAT_UNTIL_S, Recorder
 from workbench.errors import UsageError
 from workbench.results import Diagnosis
-
-#: A task that ends sooner is repeated until it has run for this long.
-REPEAT_UNTIL_S = 0.5
 
 Lines = Literal["sampled", "exact"]
 

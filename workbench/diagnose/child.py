@@ -1,4 +1,4 @@
-"""The process in which ``workbench diagnose`` runs a target: ``python -m workbench.diagnose.child FOLDER TARGET``."""
+"""The process in which ``workbench diagnose`` runs a target; `workbench.diagnose.targets` starts it."""
 
 from __future__ import annotations
 
@@ -9,20 +9,27 @@ import os
 import runpy
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from pathlib import Path
 from typing import Any, NoReturn
 
-from workbench.diagnose.api import REPEAT_UNTIL_S
-from workbench.diagnose.recorder import Recorder
+from workbench.diagnose.recorder import REPEAT_UNTIL_S, Recorder
 from workbench.errors import UsageError
 from workbench.targets import load_callable
 
 USAGE = 2
+#: A second copy of this module would not know the threads of the first.
+KEPT = {"threading"}
 
 
-def main(folder: Path, target: dict[str, Any]) -> None:
-    """Record the run of a target into ``folder``; exits as the task does."""
+def main(fresh: Set[str], folder: Path, target: dict[str, Any]) -> None:
+    """Record the run of a target into ``folder``; exits as the task does.
+
+    ``fresh`` are the modules that a new interpreter has. The task finds these and no others: what it imports costs it
+    what it costs without us, and it may put its own in the place of some.
+    """
+    for name in sys.modules.keys() - fresh - KEPT:
+        del sys.modules[name]
     run = _prepare(folder, target)
     recorder = Recorder(folder)
     facts: dict[str, Any] = {"runs": 0}
@@ -73,9 +80,10 @@ def _once(facts: dict[str, Any], run: Callable[[], object]) -> None:
 
 
 def _run_code(source: str) -> None:
-    import __main__
-
-    exec(compile(source, "<string>", "exec"), __main__.__dict__)
+    names = sys.modules["__main__"].__dict__
+    for name in [name for name in names if not name.startswith("__")]:
+        del names[name]
+    exec(compile(source, "<string>", "exec"), names)
 
 
 def _callable(folder: Path, value: str, name: str, args: list[str]) -> Callable[[dict[str, Any]], None]:
@@ -111,7 +119,3 @@ def _refuse(folder: Path, reason: str) -> NoReturn:
 def _write(path: Path, data: dict[str, Any]) -> None:
     path.with_suffix(".part").write_text(json.dumps(data))
     path.with_suffix(".part").rename(path)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), json.loads(sys.argv[2]))

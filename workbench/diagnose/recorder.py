@@ -22,6 +22,9 @@ from workbench.diagnose.layout import Layout, find_layout
 
 _log = logging.getLogger(__name__)
 
+#: A task that ends sooner is repeated until it has run for this long.
+REPEAT_UNTIL_S = 0.5
+
 _PR_SET_PTRACER, _ANY = 0x59616D61, -1
 _START_TIMEOUT_S = 10.0
 

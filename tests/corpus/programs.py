@@ -58,7 +58,7 @@ def empty_loop() -> None:
         pass
 
 
-@known("CPU-bound", "python")
+@known("CPU-bound", "python|native")
 def watch_the_clock() -> None:
     end = time.perf_counter() + 0.8
     while time.perf_counter() < end:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Set
 from pathlib import Path
+from types import CodeType
 from typing import Any, NoReturn
 
 from workbench.diagnose.recorder import REPEAT_UNTIL_S, Recorder
@@ -66,12 +67,10 @@ def _prepare(folder: Path, target: dict[str, Any]) -> Callable[[dict[str, Any]],
     source = value if kind == "code" else Path(value).read_bytes()
     name = "<string>" if kind == "code" else value
     try:
-        compile(source, name, "exec")
+        program = compile(source, name, "exec", dont_inherit=True)
     except SyntaxError as error:
         _refuse(folder, f"{name}, line {error.lineno}: {error.msg}")
-    if kind == "script":
-        return lambda facts: _once(facts, lambda: runpy.run_path(value, run_name="__main__"))
-    return lambda facts: _once(facts, lambda: _run_code(str(value)))
+    return lambda facts: _once(facts, lambda: _run_main(program, value if kind == "script" else None))
 
 
 def _once(facts: dict[str, Any], run: Callable[[], object]) -> None:
@@ -79,11 +78,14 @@ def _once(facts: dict[str, Any], run: Callable[[], object]) -> None:
     run()
 
 
-def _run_code(source: str) -> None:
+def _run_main(program: CodeType, file: str | None) -> None:
+    """Run a program as the main module, in which nothing of ours is left."""
     names = sys.modules["__main__"].__dict__
     for name in [name for name in names if not name.startswith("__")]:
         del names[name]
-    exec(compile(source, "<string>", "exec"), names)
+    if file is not None:
+        names["__file__"] = file
+    exec(program, names)
 
 
 def _callable(folder: Path, value: str, name: str, args: list[str]) -> Callable[[dict[str, Any]], None]:

@@ -8,6 +8,7 @@ own memory for values that are known, and then checked by walking our own stack.
 from __future__ import annotations
 
 import ctypes
+import dis
 import logging
 import os
 import struct
@@ -94,8 +95,6 @@ def _strings() -> Layout:
 
 def _opcodes() -> Layout:
     """Return, as a set of bits, the opcodes that never call into C for long: a thread at one of them runs Python."""
-    import dis
-
     opcodes: dict[str, int] = getattr(dis, "_all_opmap", dis.opmap)  # with the specialised ones, where they are told
     return {"inline_opcodes": sum(1 << number for name, number in opcodes.items() if name.startswith(_INLINE))}
 

@@ -13,7 +13,7 @@ from workbench.diagnose.recorder import Recording, Seen
 
 RUNNING = -1
 #: What a thread that is ready to run was found doing, as the observer tells it.
-NATIVE, PYTHON, OFF_CORE, DISPLACED = range(4)
+NATIVE, PYTHON, OFF_CORE, DISPLACED, SHORT = range(5)
 #: The counters of a thread that is ready may lag behind by about this much.
 _LAG_S = 0.012
 
@@ -139,12 +139,15 @@ def runqueue_share(track: Track) -> float:
 def native_odds(track: Track) -> dict[int, float]:
     """Return, for each pace that a look may show, the probability that the thread was in native code.
 
-    A thread loses its core in native code and in Python alike, so the looks that find it without one are told as the
-    others are.
+    For each native call that ended between the second and the third read of a look, another one, most likely, ended
+    between the first and the second, and was taken for Python. And a thread loses its core in native code and in Python
+    alike, so the looks that find it without one are told as the others are.
     """
     looks = Counter[int]()
     for (_, pace), count in track.seen_running.items():
         looks[pace] += count
-    known = looks[NATIVE] + looks[PYTHON]
-    overall = looks[NATIVE] / known if known else 0.0
-    return {NATIVE: 1.0, PYTHON: 0.0, OFF_CORE: overall, DISPLACED: overall}
+    mistaken = min(looks[SHORT], looks[PYTHON])
+    known = looks[NATIVE] + looks[SHORT] + looks[PYTHON]
+    overall = (looks[NATIVE] + looks[SHORT] + mistaken) / known if known else 0.0
+    in_python = mistaken / looks[PYTHON] if mistaken else 0.0
+    return {NATIVE: 1.0, SHORT: 1.0, PYTHON: in_python, OFF_CORE: overall, DISPLACED: overall}

@@ -35,13 +35,11 @@ if TYPE_CHECKING:
     Tell = Callable[[tuple[Any, ...]], None]
 
 RUNNING = -1
-#: What a thread that is ready to run was found doing: a native call, Python, nothing for want of a core, and that
-#: because the observer had it.
-NATIVE, PYTHON, OFF_CORE, DISPLACED = range(4)
+#: What a thread that is ready to run was found doing: a native call, Python, nothing for want of a core, that because
+#: the observer had it, and a native call that was seen to end.
+NATIVE, PYTHON, OFF_CORE, DISPLACED, SHORT = range(5)
 #: Mean seconds between two looks, by the age of the task. They are random, so as to see periodic work fairly.
 INTERVALS = ((2.0, 0.003), (10.0, 0.005), (60.0, 0.008), (600.0, 0.02), (float("inf"), 0.05))
-#: Some tens of microseconds: a native call that takes longer counts as native, a shorter one as Python.
-LOOKS_FOR_MOVEMENT = 16
 CHILDREN_EVERY_S = 0.02
 STEP_ASIDE_EVERY_S = 0.02
 FLUSH_EVERY_S = 0.25
@@ -162,11 +160,10 @@ class Process:
         counters = thread.read_counters()
         if counters == thread.counters and thread.last and thread.last[4] != RUNNING:
             return None  # it has not run since: it is in the same wait
-        frame, before = self._frame(thread.tid)
         syscall = thread.read_syscall()
         wait, pace = RUNNING, OFF_CORE
         if syscall.startswith("running"):
-            pace = self._pace(thread, frame, before)
+            pace = self._pace(thread)
         else:
             with contextlib.suppress(OSError):
                 wait = self.number_wait(*self.waits.name(syscall))
@@ -176,29 +173,30 @@ class Process:
         thread.counters, thread.last = counters, seen
         return seen
 
-    def _frame(self, tid: int) -> tuple[int, bytes]:
-        try:
-            frame = self.stacks.frame(tid) if self.stacks else 0
-            return frame, self.stacks.instant(frame) if self.stacks and frame else b""
-        except OSError:
-            return 0, b""
-
-    def _pace(self, thread: Thread, frame: int, before: bytes) -> int:
+    def _pace(self, thread: Thread) -> int:
         """Tell what a thread that is ready to run does.
 
-        One that moves from one instruction to the next executes Python, and so does one at an instruction that calls
-        nothing. Any other that has a core is in a native call.
+        Three reads of its innermost frame, a microsecond or two apart: Python moves from one instruction to the next
+        between two of them, unless it has no core; a native call doesn't, if it takes that long.
         """
-        if self.stacks and frame:
-            with contextlib.suppress(OSError):
-                if any(self.stacks.instant(frame) != before for _ in range(LOOKS_FOR_MOVEMENT)):
-                    return PYTHON
+        first = second = third = b""
+        left = False
+        with contextlib.suppress(OSError):
+            if self.stacks and (frame := self.stacks.frame(thread.tid)):
+                first, second, third = (self.stacks.instant(frame) for _ in range(3))
+                left = self.stacks.frame(thread.tid) != frame  # for that of a Python function it called
+        if left or first != second:
+            return PYTHON
+        if second != third:
+            return PYTHON if self._between_calls(first) else SHORT
         if not thread.has_core():
             return DISPLACED if thread.core() == own_core() else OFF_CORE
-        if self.stacks and frame:
-            with contextlib.suppress(OSError):
-                return PYTHON if self.stacks.between_calls(before) else NATIVE
-        return NATIVE
+        return PYTHON if self._between_calls(first) else NATIVE
+
+    def _between_calls(self, instant: bytes) -> bool:
+        with contextlib.suppress(OSError):
+            return bool(instant) and self.stacks is not None and self.stacks.between_calls(instant)
+        return False
 
     def _stack(self, tid: int) -> int:
         if self.stacks is None:

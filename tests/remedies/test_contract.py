@@ -94,8 +94,9 @@ def test_it_works_where_an_event_loop_runs_as_in_a_notebook(run, func):
 
 @every_remedy
 def test_no_thread_is_left_behind(run, func):
+    before = threading.enumerate()
     run(func, [1, 2, 3], workers=2)
-    left = [thread.name for thread in threading.enumerate() if thread.name.startswith("workbench")]
+    left = [each.name for each in threading.enumerate() if each.name.startswith("workbench") and each not in before]
     assert left == []
 
 

@@ -55,3 +55,9 @@ def make(place):
 def backend(request, place):
     """Return a function that makes a backend of a kind."""
     return lambda kind, url=None: makers.make_backend(kind, place(kind)[0], url or place(kind)[1])
+
+
+@pytest.fixture
+def servers():
+    """Which kind of cache needs which server."""
+    return makers.SERVERS

@@ -46,6 +46,7 @@ class Router:
 
 
 def _django_alias(kind, folder, url):
+    import django
     from django.conf import settings
     from django.core.cache import caches as handler
     from django.core.management import call_command
@@ -53,6 +54,7 @@ def _django_alias(kind, folder, url):
 
     if not settings.configured:
         settings.configure(DATABASES={"default": {}}, DATABASE_ROUTERS=[Router()], USE_TZ=True)
+        django.setup()
     alias = "cache_" + hashlib.sha256(f"{kind} {folder} {url}".encode()).hexdigest()[:12]
     backends, many = "django.core.cache.backends", {"MAX_ENTRIES": 100_000}
     if kind == "locmem":
@@ -70,7 +72,7 @@ def _django_alias(kind, folder, url):
         database = {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": f"{folder}/django.sqlite",
-            "OPTIONS": {"timeout": 20},
+            "OPTIONS": {"timeout": 20, "transaction_mode": "IMMEDIATE"},
         }
         if kind == "postgresql":
             at = urlsplit(url)

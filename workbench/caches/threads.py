@@ -17,14 +17,22 @@ _Work = tuple[Future[Any], Callable[[], Any]]
 class DaemonThreads:
     """A few threads that nobody waits for when the process ends; those of `concurrent.futures` are joined then.
 
+    Parameters
+    ----------
+    count
+        How many; each is started when there is something to do.
+    at_end
+        What each does after `close`.
+
     Examples
     --------
     >>> DaemonThreads(2).submit(lambda: 42).result()
     42
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, at_end: Callable[[], object] = bool) -> None:
         self._count = count
+        self._at_end = at_end
         self._begin()
 
     def submit(self, work: Callable[[], _Answer]) -> Future[_Answer]:
@@ -37,25 +45,34 @@ class DaemonThreads:
             start = self._started < self._count
             self._started += start
         if start:
-            threading.Thread(target=_work_on, args=(self._todo,), name="workbench-caches", daemon=True).start()
+            arguments = self._todo, self._at_end
+            threading.Thread(target=_work_on, args=arguments, name="workbench-caches", daemon=True).start()
         return future
+
+    def close(self) -> None:
+        """Let the threads end when they have done what there is to do; more work starts new ones."""
+        if self._made_at == _forks:
+            for _ in range(self._started):
+                self._todo.put(None)
+        self._begin()
 
     def _begin(self) -> None:
         self._made_at = _forks
         self._lock = threading.Lock()
-        self._todo: queue.SimpleQueue[_Work] = queue.SimpleQueue()
+        self._todo: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._started = 0
 
 
-def _work_on(todo: queue.SimpleQueue[_Work]) -> None:
-    while True:
-        future, work = todo.get()
+def _work_on(todo: queue.SimpleQueue[_Work | None], at_end: Callable[[], object]) -> None:
+    while (doing := todo.get()) is not None:
+        future, work = doing
         if future.set_running_or_notify_cancel():
             try:
                 future.set_result(work())
             except BaseException as error:
                 future.set_exception(error)
-        del future, work  # what they hold must not live until the next one comes
+        del doing, future, work  # what they hold must not live until the next one comes
+    at_end()
 
 
 class PerThread(Generic[_Thing]):

@@ -21,7 +21,8 @@ class Django(Backend):
 
     Redis and Memcached wait as long as their settings say, and Django pickles what it keeps there: `django_options`
     returns settings that wait a short while, and that run nothing. Django's files and database are pickles in any
-    case: who can write there can run code here.
+    case: who can write there can run code here. In SQLite its writes may fail unheard when there are several at once,
+    unless the database's options say ``"transaction_mode": "IMMEDIATE"``.
 
     Parameters
     ----------
@@ -56,16 +57,15 @@ class Django(Backend):
         self.in_process = kind == "locmem"
         #: Where only one process at a time may add.
         self._lock = Path(cache._dir, "lock") if kind == "filebased" else None
-        self._threads = DaemonThreads(4) if kind == "db" and _is_served(cache) else None
+        self._threads = DaemonThreads(4, _close_connections) if kind == "db" and _is_served(cache) else None
         self._in_database = kind == "db"
 
     def __repr__(self) -> str:
         return f"Django's cache {self._alias!r}"
 
     def get(self, name: str) -> bytes | None:
-        if self._in_database:
-            return self._in_time(lambda cache: cache.get(name))
-        data: bytes | None = self._caches.get().get(name)
+        data: bytes | None
+        data = self._in_time(lambda cache: cache.get(name)) if self._in_database else self._caches.get().get(name)
         return data
 
     def get_many(self, names: Iterable[str]) -> dict[str, bytes]:
@@ -93,6 +93,8 @@ class Django(Backend):
 
     def close(self) -> None:
         self._caches.close()
+        if self._threads is not None:
+            self._threads.close()
 
     def _in_time(self, use: Callable[[Any], _Answer]) -> _Answer:
         if self._threads is None:
@@ -170,6 +172,12 @@ def django_options(url: str, timeout_s: float = 0.25) -> dict[str, Any]:
         }  # fmt: skip
         return {"BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache", "LOCATION": rest, "OPTIONS": options}
     raise UsageError(f"{url!r} is no cache server of Django's: pass redis://… or memcached://…")
+
+
+def _close_connections() -> None:
+    from django.db import connections
+
+    connections.close_all()
 
 
 def _is_served(cache: Any) -> bool:

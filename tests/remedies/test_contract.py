@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 import pytest
 
 from workbench import NotApplicableError, remedies
+from workbench.caches import Cache, Memory
 
 
 def increment(n):
@@ -41,6 +42,7 @@ PLAIN = {
     "processes": remedies.processes,
     "memo": remedies.memo,
     "stored": remedies.stored,
+    "cached": remedies.cached(Cache(Memory())),
     "compiled": remedies.compiled,
     "vectorised": remedies.vectorised(increment_all),
     "twin": remedies.twin(increment),
@@ -52,6 +54,7 @@ COROUTINES = {
     "asyncio": remedies.asynchronous,
     "memo": remedies.memo,
     "stored": remedies.stored,
+    "cached": remedies.cached(Cache(Memory())),
     "plain twin": remedies.twin(increment),
 }
 ALL = [(run, increment) for run in PLAIN.values()] + [(run, increment_later) for run in COROUTINES.values()]

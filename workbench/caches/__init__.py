@@ -16,9 +16,11 @@ RabbitMQ is no cache but a message broker: here it carries the announcements of 
 """
 
 from workbench.caches.aio import AsyncCache
+from workbench.caches.announcer import Announcer
 from workbench.caches.backend import Backend
 from workbench.caches.cache import Cache, CacheCounts, Found
 from workbench.caches.memory import Memory
+from workbench.caches.two_tier import TwoTier
 from workbench.caches.with_django import Django, django_options
 from workbench.caches.with_joblib import Joblib
 from workbench.caches.with_memcached import Memcached
@@ -26,6 +28,7 @@ from workbench.caches.with_redis import Redis
 from workbench.caches.with_sqlite import SQLite
 
 __all__ = [
+    "Announcer",
     "AsyncCache",
     "Backend",
     "Cache",
@@ -37,5 +40,6 @@ __all__ = [
     "Memory",
     "Redis",
     "SQLite",
+    "TwoTier",
     "django_options",
 ]

@@ -14,8 +14,8 @@ from typing import Any, ParamSpec, Protocol, TypeVar, overload
 from workbench.caches import Cache
 from workbench.errors import NotApplicableError, UsageError
 from workbench.folders import cache_folder
-from workbench.remedies.cached import CachedCalls
-from workbench.remedies.sequential import Func, sequential, traits
+from workbench.remedies.cached_calls import CachedCalls
+from workbench.remedies.sequential import Func, Run, sequential, traits
 from workbench.remedies.store import Missing, Slow
 from workbench.remedies.tiers import MemoInfo, Tiers, call_key
 
@@ -202,6 +202,42 @@ def stored(func: Func, items: Sequence[Any], *, workers: int | None = None) -> l
     [1, 2]
     """
     return sequential(_stored(func), items)
+
+
+def cached(cache: Cache) -> Run:
+    """Make a remedy that keeps answers in a cache which other processes may share: what it gains for duplicates.
+
+    It is like `memo`, with the cost of that cache. Each run starts with nothing and leaves nothing.
+
+    Parameters
+    ----------
+    cache
+        Where to keep them.
+
+    Examples
+    --------
+    >>> from workbench.caches import Cache, Memory
+    >>> calls = []
+    >>> def note(item):
+    ...     calls.append(item)
+    ...     return -item
+    >>> cached(Cache(Memory()))(note, [1, 2, 1]), calls
+    ([-1, -2, -1], [1, 2])
+    """
+
+    @traits(model="memo", price="a cache to run, and answers in it which may get stale")
+    def run(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
+        try:
+            memoized = memoize(func, cache=cache)
+            memoized.clear()
+            try:
+                return sequential(memoized, items)
+            finally:
+                memoized.clear()
+        except UsageError as error:
+            raise NotApplicableError(str(error)) from error
+
+    return run
 
 
 @functools.lru_cache(maxsize=64)

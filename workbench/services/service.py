@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
@@ -239,10 +239,8 @@ class ChildService(Service):
 
 def _signal_tree(pid: int, number: int) -> None:
     """Signal a process and all below it, whatever their groups: PostgreSQL's have one each."""
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
     children: dict[int, list[int]] = {}
-    for line in listed.splitlines():
-        child, parent = map(int, line.split())
+    for child, parent in _processes():
         children.setdefault(parent, []).append(child)
     tree = [pid]
     for each in tree:
@@ -250,6 +248,19 @@ def _signal_tree(pid: int, number: int) -> None:
     for each in tree:
         with contextlib.suppress(ProcessLookupError):
             os.kill(each, number)
+
+
+def _processes() -> Iterator[tuple[int, int]]:
+    """Yield every process and its parent; by ``ps`` where there is no /proc, and the other way round."""
+    if not Path("/proc/self/stat").exists():
+        listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+        for line in listed.splitlines():
+            child, parent = map(int, line.split())
+            yield child, parent
+        return
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            yield int(entry.parent.name), int(entry.read_text().rpartition(")")[2].split()[1])
 
 
 def _free_ports(count: int) -> list[int]:

@@ -10,7 +10,7 @@ from workbench import UsageError, memoize
 from workbench.caches import Cache, Memory
 from workbench.caches import lease as lease_module
 from workbench.caches.lease import Lease
-from workbench.remedies import cached
+from workbench.remedies import cached_calls
 from workbench.remedies.memo import MemoInfo
 
 
@@ -288,7 +288,7 @@ def test_waiting_for_another_process_ends_with_its_answer(monkeypatch):
     waiting = threading.Thread(target=lambda: answers.append(square(1)))
     waiting.start()
     time.sleep(0.02)
-    cache.set(key, cached.UNKEPT)
+    cache.set(key, cached_calls.UNKEPT)
     waiting.join()
     holder.give_back()
     assert answers == ["from there", 1]

@@ -2,15 +2,17 @@
 
 from typing import Any
 
-from workbench import records
+from workbench import records, services
 from workbench.compare import compare
 from workbench.diagnose import Diagnosing, diagnose
 from workbench.errors import (
     FetchError,
     MissingExtraError,
+    MissingServerError,
     NotApplicableError,
     RecordError,
     RecordExistsError,
+    ServiceError,
     TaskError,
     UsageError,
     WorkbenchError,
@@ -32,9 +34,11 @@ __all__ = [
     "FetchRow",
     "Fetched",
     "MissingExtraError",
+    "MissingServerError",
     "NotApplicableError",
     "RecordError",
     "RecordExistsError",
+    "ServiceError",
     "Site",
     "SiteStats",
     "Table",
@@ -52,6 +56,7 @@ __all__ = [
     "plot_shares",
     "records",
     "send_requests",
+    "services",
 ]
 
 

@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage. Progress and logs go to stderr.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import logging
 import sys
@@ -50,6 +51,12 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_diagnose(commands)
     _add_compare(commands)
+
+    services = commands.add_parser(
+        "services", help="say which servers there are: path, version, or how to install them"
+    )
+    services.add_argument("--json", action="store_true", help="write JSON to stdout instead of a table")
+    services.set_defaults(command=_services)
 
     report = commands.add_parser("report", help="write the report of the recorded results")
     report.add_argument("--run", nargs="+", default=[], metavar="NOTEBOOK", help="run these notebooks or folders first")
@@ -183,6 +190,17 @@ def _compare(options: argparse.Namespace) -> int:
     if options.out is not None:
         options.out.write_text(text + "\n", encoding="utf-8")
     print(text if options.json else comparison.summary())
+    return 0
+
+
+def _services(options: argparse.Namespace) -> int:
+    from workbench import services
+
+    found = services.find()
+    if options.json:
+        print(json.dumps([dataclasses.asdict(each) for each in found], indent=1))
+    else:
+        print("\n".join(str(each) for each in found))
     return 0
 
 

@@ -10,6 +10,8 @@
     ├── TaskError                     the studied task failed before anything was measured
     ├── NotApplicableError            a remedy can't be tried on this task, and why
     ├── QueueError                    a queue can't go on, or a task in it crashed its workers
+    ├── ServiceError                  a server did not start, or can't be reached
+    │   └── MissingServerError        it is not installed: says how to get it
     └── FetchError                    a URL or an answer that can't be used: it becomes the error of a row
 """
 
@@ -126,6 +128,29 @@ class FetchError(WorkbenchError):
     def __init__(self, message: str, *, transient: bool = False) -> None:
         super().__init__(message)
         self.transient = transient
+
+
+class ServiceError(WorkbenchError):
+    """A server that did not start or can't be reached: says why, and where its log is.
+
+    Examples
+    --------
+    >>> from workbench import services
+    >>> services.start("mysql")
+    Traceback (most recent call last):
+    workbench.errors.UsageError: there is no service 'mysql'; there are memcached, nginx, postgresql, rabbitmq, redis
+    """
+
+
+class MissingServerError(ServiceError):
+    """A server that is not installed: says how to get it, or how to name one of your own.
+
+    Examples
+    --------
+    >>> raise MissingServerError("Memcached is not installed: apt-get install memcached; or set MEMCACHED_URL")
+    Traceback (most recent call last):
+    workbench.errors.MissingServerError: Memcached is not installed: apt-get install memcached; or set MEMCACHED_URL
+    """
 
 
 class MissingExtraError(WorkbenchError, ImportError):

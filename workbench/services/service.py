@@ -1,0 +1,260 @@
+"""One server that runs: started, paused, killed, restarted and stopped, always by way of its minder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn, Self
+from urllib.parse import urlsplit
+
+from workbench.errors import ServiceError, UsageError
+from workbench.folders import cache_folder
+from workbench.services import minder
+from workbench.services.servers import Command, Place, Server
+
+#: How long a server may take until it answers; RabbitMQ takes 5 to 9 seconds on two cores.
+START_S = 60.0
+
+
+class Service:
+    """A server to be used, here one of the user's own; `workbench.services.start` returns it.
+
+    Attributes
+    ----------
+    name : str
+    url : str
+        What a client connects to.
+    """
+
+    def __init__(self, server: Server, url: str) -> None:
+        self.name = server.name
+        self.url = url
+        self._server = server
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the server."""
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop the server and remove its folder, if it is one that was started here."""
+
+    def pause(self) -> None:
+        """Freeze the server (SIGSTOP): connections stay open, and nothing answers."""
+        self._refuse()
+
+    def resume(self) -> None:
+        """Let a paused server go on."""
+        self._refuse()
+
+    def kill(self) -> None:
+        """Kill the server (SIGKILL), as the kernel does when memory runs out; its folder stays."""
+        self._refuse()
+
+    def restart(self) -> None:
+        """Start the server anew on the same port and folder; kill it first if it runs."""
+        self._refuse()
+
+    def check(self) -> None:
+        """Raise `ServiceError` if the server can't be reached."""
+        try:
+            parts = urlsplit(self.url)
+            address = parts.hostname or "127.0.0.1", parts.port or self._server.usual_port
+            socket.create_connection(address, timeout=5).close()
+        except (OSError, ValueError) as error:
+            shown = self.url.rpartition("@")[2]  # no password in a message
+            message = f"can't reach the server that {self._server.variable} names ({shown}): {error}"
+            raise ServiceError(message) from error
+
+    def _refuse(self) -> NoReturn:
+        raise UsageError(f"{self._server.title} is a server of your own: unset {self._server.variable} to start one")
+
+
+class ChildService(Service):
+    """A server that runs below this process, in a folder of its own.
+
+    Attributes
+    ----------
+    folder : Path
+        Where its data is.
+
+    Raises
+    ------
+    ServiceError
+        It did not start.
+    """
+
+    def __init__(self, server: Server, program: Path, arguments: Sequence[str]) -> None:
+        port, *other_ports = _free_ports(3)
+        self.folder = Path(tempfile.mkdtemp(prefix=f"workbench-{server.name}-")).resolve()
+        user = _unprivileged_user() if server.refuses_root and os.getuid() == 0 else None
+        if user is not None:
+            shutil.chown(self.folder, user)
+        self._place = Place(folder=self.folder, port=port, other_ports=tuple(other_ports), user=user)
+        self._program = program
+        self._arguments = arguments
+        self._pid: int | None = None
+        self._lock = threading.Lock()
+        super().__init__(server, server.url(self._place))
+        self._minder: subprocess.Popen[str] | None = subprocess.Popen(
+            [sys.executable, "-I", "-S", minder.__file__, str(self.folder), str(os.getpid())],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+        try:
+            for command in server.prepare(program, self._place):
+                pid = self._spawn(command)
+                if command.once:
+                    self._wait_until(lambda pid=pid: self._order("ended", pid=pid))  # type: ignore[misc]
+            self._launch()
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """The server's process id, which is that of its group too."""
+        if self._pid is None:
+            raise UsageError(f"{self._server.title} is not running: restart() it, or start another one")
+        return self._pid
+
+    def stop(self) -> None:
+        """Stop the server and remove its folder."""
+        minding, self._minder = self._minder, None
+        if minding is None or minding.poll() is not None:
+            return
+        assert minding.stdin is not None
+        assert minding.stdout is not None
+        self._pid = None
+        with contextlib.suppress(BrokenPipeError):
+            minding.stdin.close()
+        minding.stdout.close()
+        minding.wait()
+
+    def pause(self) -> None:
+        """Freeze the server (SIGSTOP): connections stay open, and nothing answers."""
+        os.killpg(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused server go on."""
+        os.killpg(self.pid, signal.SIGCONT)
+
+    def kill(self) -> None:
+        """Kill the server (SIGKILL), as the kernel does when memory runs out; its folder stays."""
+        pid, self._pid = self.pid, None
+        os.killpg(pid, signal.SIGKILL)
+        # The first process of the group may be gone while the one that listens still gives its memory back.
+        self._wait_until(lambda: self._order("ended", pid=pid) and not self._listens())
+
+    def restart(self) -> None:
+        """Start the server anew on the same port and folder; kill it first if it runs."""
+        if self._pid is not None:
+            self.kill()
+        self._launch()
+
+    def check(self) -> None:
+        """Raise `ServiceError` if the protocol doesn't answer."""
+        if not self._server.answers(self._place.port):
+            raise self._failure("it doesn't answer")
+
+    def _listens(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self._place.port), timeout=1).close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
+    def _launch(self) -> None:
+        command = self._server.command(self._program, self._place)
+        self._pid = pid = self._spawn(command, self._arguments)
+
+        def answers() -> bool:
+            if self._server.answers(self._place.port):
+                return True
+            if self._order("ended", pid=pid):
+                self._pid = None
+                raise self._failure("it ended at once")
+            return False
+
+        self._wait_until(answers)
+
+    def _spawn(self, command: Command, arguments: Sequence[str] = ()) -> int:
+        words = [*command.words, *arguments]
+        log, user = str(self._place.log), self._place.user
+        env = {**os.environ, **(command.env or {})}
+        stop_signal = int(self._server.stop_signal)
+        pid: int = self._order("start", command=words, env=env, log=log, user=user, stop_signal=stop_signal)
+        return pid
+
+    def _order(self, what: str, **order: Any) -> Any:
+        with self._lock:
+            minding = self._minder
+            if minding is None:
+                raise UsageError(f"{self._server.title} is stopped: start another one")
+            assert minding.stdin is not None
+            assert minding.stdout is not None
+            minding.stdin.write(json.dumps({"do": what, **order}) + "\n")
+            minding.stdin.flush()
+            reply = json.loads(minding.stdout.readline())
+        if "error" in reply:
+            raise self._failure(reply["error"])
+        return reply["done"]
+
+    def _wait_until(self, done: Callable[[], bool]) -> None:
+        end_s = time.monotonic() + START_S
+        pause_s = 0.002
+        while not done():
+            if time.monotonic() > end_s:
+                raise self._failure(f"it doesn't answer after {START_S:g} s")
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, 0.1)
+
+    def _failure(self, reason: str) -> ServiceError:
+        """Keep the log where it outlives the folder, and say where."""
+        with contextlib.suppress(OSError):
+            text = self._place.log.read_text(errors="replace").strip()
+            kept = cache_folder() / "logs" / f"{self.name}.log"
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_text(text + "\n")
+            reason += f"; it said last {text.splitlines()[-1].strip() if text else 'nothing'!r} (log: {kept})"
+        return ServiceError(f"{self._server.title} at {self.url} fails: {reason}")
+
+
+def _free_ports(count: int) -> list[int]:
+    """Return ports that nobody uses, below those that the kernel gives to outgoing connections.
+
+    A client that tries to reach a server while it is down could otherwise be given the server's own port.
+    """
+    free: list[int] = []
+    while len(free) < count:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as candidate:
+            candidate.bind(("127.0.0.1", port))
+            if port not in free:
+                free.append(port)
+    return free
+
+
+def _unprivileged_user() -> str:
+    """Return the user that a server runs as which refuses root."""
+    for user in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(user).pw_name
+    raise ServiceError("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as")

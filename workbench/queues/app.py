@@ -74,12 +74,29 @@ def make_app(settings: Settings) -> Celery:
     return app
 
 
+def forget(app: Celery, settings: Settings) -> None:
+    """Remove the queue, and all that belongs to it, from the broker."""
+    if settings.url.startswith("redis"):
+        from redis import Redis
+
+        with Redis.from_url(settings.url, socket_timeout=PATIENCE_S) as client:
+            for key in client.scan_iter(f"{settings.queue}:*"):
+                client.delete(key)
+        return
+    with app.connection_for_write() as connection:
+        connection.default_channel.queue_delete(settings.queue)
+        connection.default_channel.exchange_delete(settings.queue)
+
+
 def _transport_options(settings: Settings) -> dict[str, Any]:
     scheme = settings.url.partition(":")[0]
+    # Of its own: another application's messages at the same server are none of our business.
+    mine = {"global_keyprefix": f"{settings.queue}:"} if scheme.startswith("redis") else {}
     if not settings.durable:
-        return {}
+        return mine
     if scheme.startswith("redis"):
         return {
+            **mine,
             "visibility_timeout": VISIBLE_AGAIN_S,
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,

@@ -38,6 +38,8 @@ def pack(value: Any) -> bytes:
         raise MissingExtraError("msgpack", "queues") from error
     try:
         packed: bytes = msgpack.packb(value, default=_extended, strict_types=True)
+    except UsageError:
+        raise
     except (OverflowError, ValueError, RecursionError) as error:
         raise UsageError(f"a {label(type(value))} can't be sent: {error}") from error
     return packed

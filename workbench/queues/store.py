@@ -220,9 +220,7 @@ class Store:
 
     def postpone(self, task: int, wait_s: float) -> None:
         """Note that a task could not be published: it is due after ``wait_s`` seconds."""
-        self._db.execute(
-            "UPDATE tasks SET due_s = ? WHERE id = ? AND state = 'queued'", (time.time() + wait_s, task)
-        )
+        self._db.execute("UPDATE tasks SET due_s = ? WHERE id = ? AND state = 'queued'", (time.time() + wait_s, task))
 
     def activity(self) -> tuple[float, int]:
         """Return when a task was last started, and how many run."""

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from workbench.errors import QueueError, UsageError
-from workbench.queues.app import PATIENCE_S, TASK, Settings, make_app
+from workbench.queues.app import PATIENCE_S, TASK, Settings, forget, make_app
 from workbench.queues.codec import failure_text, pack, pack_failure, unpack, unpack_failure
 from workbench.queues.contract import DeadLetter, Func, Handle, Progress, Queue, name_of
 from workbench.queues.store import Message, Store
@@ -36,8 +36,8 @@ LOOK_FIRST_S, LOOK_LAST_S = 0.0005, 0.02
 class CeleryQueue(Queue):
     """Tasks done by Celery's workers, child processes of this one.
 
-    Each worker is a process that does one task at a time (Celery's pool ``solo``), or ``threads`` tasks. Functions go by
-    name, so they must stand in a module that workers can import; items and answers are plain data, in msgpack.
+    Each worker is a process that does one task at a time (Celery's pool ``solo``), or ``threads`` tasks. Functions go
+    by name, so they must stand in a module that workers can import; items and answers are plain data, in msgpack.
 
     Every task is in a store of the queue's own (see `workbench.queues.store`), beside the broker's messages. So a task
     whose worker or whose message is lost is published again, as long as this process lives; where it is killed, and
@@ -175,9 +175,7 @@ class CeleryQueue(Queue):
     def dead_letters(self) -> list[DeadLetter]:
         """List the tasks that failed for good."""
         return [
-            DeadLetter(
-                handle=Handle(task, key), func=func, item=unpack(item), runs=runs, error=failure_text(error)
-            )
+            DeadLetter(handle=Handle(task, key), func=func, item=unpack(item), runs=runs, error=failure_text(error))
             for task, key, func, item, runs, error in self._store.dead()
         ]
 
@@ -261,10 +259,9 @@ class CeleryQueue(Queue):
             logger.warning("%d tasks were lost on the way: they are published again", missing)
 
     def _clean_up(self) -> None:
-        with contextlib.suppress(Exception):  # a broker that is gone has nothing to clean up
-            if self._folder is None:
-                with self._app.connection_for_write(transport_options={"max_retries": 0}) as connection:
-                    connection.default_channel.queue_delete(self._settings.queue)
+        if self._folder is None:
+            with contextlib.suppress(Exception):  # a broker that is gone has nothing to forget
+                forget(self._app, self._settings)
         self._app.close()
         self._store.close()
         if self._folder is None:

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.queues.app import TASK, Settings, make_app
 from workbench.queues.codec import pack, pack_failure, unpack
@@ -44,6 +44,7 @@ def main(name: str) -> None:
     def say_ready(**_: object) -> None:
         store.say_ready(name)
 
+    app.steps["consumer"].add(_waking_step())
     pool = ["--pool=solo"] if settings.threads == 1 else ["--pool=threads", f"--concurrency={settings.threads}"]
     # A lone worker has nobody to gossip with; and solo can't send heartbeats while a task runs.
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING"]
@@ -61,6 +62,23 @@ def _define(app: Celery, settings: Settings, store: Store, name: str) -> None:
             store.fail(task, name, pack_failure(error), retries=settings.retries, backoff_s=settings.backoff_s)
         else:
             store.finish(task, name, answer)
+
+
+def _waking_step() -> type[Any]:
+    """Return a step that wakes an idle worker now and then, so that it notices that it was told to stop.
+
+    Signals don't wake Celery's event loop, and over AMQP nothing else does while there are no messages.
+    """
+    from celery.bootsteps import StartStopStep
+
+    class Waking(StartStopStep):  # type: ignore[misc, unused-ignore]
+        requires = ("celery.worker.consumer:Tasks",)
+
+        def start(self, parent: Any) -> None:
+            if parent.hub is not None:
+                parent.hub.call_repeatedly(LOOK_S, lambda: None)
+
+    return Waking
 
 
 def _end_with(parent: int, grace_s: float) -> None:

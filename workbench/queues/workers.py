@@ -32,6 +32,12 @@ class Worker:
     process: subprocess.Popen[str]
     log: Path
 
+    def say_end(self) -> None:
+        """Tell it to end, by closing its stdin."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+
     def last_words(self) -> str:
         """Return the last line of its log, and keep the log where it outlives the queue's folder."""
         text = self.log.read_text(errors="replace").strip()
@@ -81,6 +87,8 @@ class Workers:
         """Return the workers that have died since the last call."""
         dead = [worker for worker in self.alive if worker.process.poll() is not None]
         self.alive = [worker for worker in self.alive if worker not in dead]
+        for worker in dead:
+            worker.say_end()
         return dead
 
     def replace(self, dead: Worker) -> None:
@@ -105,9 +113,7 @@ class Workers:
     def stop(self) -> None:
         """Let every worker end the task that it runs, and kill it when that takes longer than the grace."""
         for worker in self.alive:
-            assert worker.process.stdin is not None
-            with contextlib.suppress(BrokenPipeError):
-                worker.process.stdin.close()
+            worker.say_end()
         end_s = time.monotonic() + self._settings.grace_s
         for worker in self.alive:
             try:

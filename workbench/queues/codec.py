@@ -12,8 +12,16 @@ from workbench.errors import MissingExtraError, QueueError, UsageError
 from workbench.queues.contract import find, label
 
 TUPLE, SET, FROZENSET, INT = range(1, 5)
-SEQUENCES = {tuple: TUPLE, set: SET, frozenset: FROZENSET}
+SEQUENCES: dict[type[Any], int] = {tuple: TUPLE, set: SET, frozenset: FROZENSET}
 KINDS = {code: kind for kind, code in SEQUENCES.items()}
+
+
+class NotPlainError(UsageError):
+    """A value that can't be sent."""
+
+
+class InWorkerError(Exception):
+    """Shows where in the worker a task raised; the cause of what `unpack_failure` returns."""
 
 
 def pack(value: Any) -> bytes:
@@ -21,7 +29,7 @@ def pack(value: Any) -> bytes:
 
     Raises
     ------
-    UsageError
+    NotPlainError
         It is not plain data: None, bool, int, float, str, bytes, and lists, tuples, sets and dicts of these.
 
     Examples
@@ -30,7 +38,7 @@ def pack(value: Any) -> bytes:
     {'a': (1, 1208925819614629174706176), 3: [None, {b'x'}]}
     >>> pack([object()])
     Traceback (most recent call last):
-    workbench.errors.UsageError: a builtins:object can't be sent: send plain data, such as numbers, text and lists
+    workbench.queues.codec.NotPlainError: a builtins:object can't be sent: send plain data (numbers, text, lists …)
     """
     try:
         import msgpack
@@ -38,10 +46,10 @@ def pack(value: Any) -> bytes:
         raise MissingExtraError("msgpack", "queues") from error
     try:
         packed: bytes = msgpack.packb(value, default=_extended, strict_types=True)
-    except UsageError:
+    except NotPlainError:
         raise
     except (OverflowError, ValueError, RecursionError) as error:
-        raise UsageError(f"a {label(type(value))} can't be sent: {error}") from error
+        raise NotPlainError(f"a {label(type(value))} can't be sent: {error}") from error
     return packed
 
 
@@ -56,14 +64,14 @@ def pack_failure(error: Exception) -> bytes:
     """Return an exception as bytes: its type by name, its arguments where they are plain, its text and traceback."""
     try:
         arguments: bytes | None = pack(error.args)
-    except UsageError:
+    except NotPlainError:
         arguments = None
     shown = "".join(traceback.format_exception(error))
     return pack([label(type(error)), arguments, f"{type(error).__name__}: {error}", shown])
 
 
 def unpack_failure(packed: bytes) -> Exception:
-    """Return the exception again, with its worker's traceback as a note; a `QueueError` where its type can't be had.
+    """Return the exception again, its worker's traceback as its cause; a `QueueError` where its type can't be had.
 
     Examples
     --------
@@ -79,7 +87,7 @@ def unpack_failure(packed: bytes) -> Exception:
         error = cls(*unpack(arguments))
     except Exception:  # whatever importing and making it raises
         error = QueueError(text)
-    error.add_note(f"In the worker:\n{shown}")
+    error.__cause__ = InWorkerError(f"\n{shown}")
     return error
 
 
@@ -102,7 +110,7 @@ def _extended(value: Any) -> Any:
         return msgpack.ExtType(SEQUENCES[type(value)], pack(list(value)))
     if type(value) is int:  # of more than 64 bits
         return msgpack.ExtType(INT, value.to_bytes(value.bit_length() // 8 + 1, signed=True))
-    raise UsageError(f"a {label(type(value))} can't be sent: send plain data, such as numbers, text and lists")
+    raise NotPlainError(f"a {label(type(value))} can't be sent: send plain data (numbers, text, lists …)")
 
 
 def _plain(code: int, packed: bytes) -> Any:

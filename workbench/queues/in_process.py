@@ -28,15 +28,18 @@ from workbench.queues.contract import (
 #: Coroutines that wait at the same time unless told otherwise.
 COROUTINES = 100
 
+#: How often a task's function ran, and its answer or its last exception.
+Outcome = tuple[int, Any, Exception | None]
+
 
 @dataclass(eq=False)
 class Task:
-    """A task, and the future of how often it ran and what came of it: an answer or an exception."""
+    """A task, and the future of what comes of it."""
 
     handle: Handle
     func: Func
     item: Any
-    future: Future[tuple[int, Any, Exception | None]] = field(default_factory=Future)
+    future: Future[Outcome] = field(default_factory=Future)
 
 
 class InProcess(Queue):
@@ -55,7 +58,7 @@ class InProcess(Queue):
         """Raise `UsageError` if the workers can't call it."""
 
     @abc.abstractmethod
-    def _begin(self, func: Func, item: Any) -> Future[tuple[int, Any, Exception | None]]:
+    def _begin(self, func: Func, item: Any) -> Future[Outcome]:
         """Ask for the call, with its retries."""
 
     def submit(self, func: Func, item: Any, *, key: str | None = None) -> Handle:
@@ -151,7 +154,9 @@ class AsyncioQueue(InProcess):
     def __init__(
         self, workers: int | None = None, *, retries: int = 0, backoff_s: float = 0.1, grace_s: float = 10.0
     ) -> None:
-        super().__init__(workers or COROUTINES, retries=retries, backoff_s=backoff_s, grace_s=grace_s)
+        super().__init__(
+            COROUTINES if workers is None else workers, retries=retries, backoff_s=backoff_s, grace_s=grace_s
+        )
 
     def __enter__(self) -> Self:
         """Start the event loop."""
@@ -175,27 +180,28 @@ class AsyncioQueue(InProcess):
         if not inspect.iscoroutinefunction(func):
             raise UsageError(f"{label(func)} is not a coroutine function: an event loop awaits those only")
 
-    def _begin(self, func: Func, item: Any) -> Future[tuple[int, Any, Exception | None]]:
-        future: Future[tuple[int, Any, Exception | None]] = Future()
+    def _begin(self, func: Func, item: Any) -> Future[Outcome]:
+        future: Future[Outcome] = Future()
         asyncio.run_coroutine_threadsafe(self._attempt(func, item, future), self._loop)
         return future
 
-    async def _attempt(self, func: Func, item: Any, future: Future[tuple[int, Any, Exception | None]]) -> None:
+    async def _attempt(self, func: Func, item: Any, future: Future[Outcome]) -> None:
         async with self._slots:
             if not future.set_running_or_notify_cancel():
                 return
             runs = 0
             while True:
                 runs += 1
+                ended: Outcome
                 try:
-                    outcome = runs, await func(item), None
+                    ended = runs, await func(item), None
                 except Exception as error:
-                    outcome = runs, None, error
+                    ended = runs, None, error
                 except asyncio.CancelledError:
                     future.set_result((runs, None, QueueError("the queue stopped before this task ended")))
                     raise
-                if outcome[2] is None or runs > self.retries:
-                    future.set_result(outcome)
+                if ended[2] is None or runs > self.retries:
+                    future.set_result(ended)
                     return
                 await asyncio.sleep(pause_s(self.backoff_s, runs))
 
@@ -242,7 +248,7 @@ class ProcessQueue(InProcess):
     def _check_func(self, func: Func) -> None:
         refuse_coroutines(func)
 
-    def _begin(self, func: Func, item: Any) -> Future[tuple[int, Any, Exception | None]]:
+    def _begin(self, func: Func, item: Any) -> Future[Outcome]:
         from joblib.externals.loky.process_executor import BrokenProcessPool
 
         try:
@@ -254,7 +260,7 @@ class ProcessQueue(InProcess):
 
 def attempt(
     func: Func, item: Any, retries: int, backoff_s: float, sleep: Callable[[float], None] = time.sleep
-) -> tuple[int, Any, Exception | None]:
+) -> Outcome:
     """Call a function, again where it raises; return how often, and the answer or the last exception.
 
     Examples
@@ -275,7 +281,7 @@ def attempt(
         sleep(pause_s(backoff_s, runs))
 
 
-def outcome(future: Future[tuple[int, Any, Exception | None]]) -> tuple[int, Any, Exception | None]:
+def outcome(future: Future[Outcome]) -> Outcome:
     """Return what came of a task that has ended, of whatever kind its end was."""
     try:
         return future.result(0)

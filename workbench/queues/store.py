@@ -118,7 +118,7 @@ class Store:
     def outcome(self, task: int) -> tuple[str, bytes | None, bytes | None] | None:
         """Return a task's state, answer and error; None if there is no such task."""
         rows = self._rows("SELECT state, answer, error FROM tasks WHERE id = ?", (task,))
-        return tuple(rows[0]) if rows else None  # type: ignore[return-value]
+        return rows[0] if rows else None
 
     def progress(self) -> Progress:
         """Count the tasks."""
@@ -205,18 +205,17 @@ class Store:
         )
 
     def due(self, most: int) -> list[Message]:
-        """Return the tasks that are to be published again now."""
+        """Return the tasks that are to be published again now, and take them for published.
+
+        Before, not after: a task that was published may be run, fail and be due again within that moment.
+        """
+        now_s = time.time()
         rows = self._rows(
-            "SELECT id, func, item FROM tasks WHERE due_s <= ? AND state = 'queued' ORDER BY due_s LIMIT ?",
-            (time.time(), most),
+            "UPDATE tasks SET due_s = NULL, queued_s = ? WHERE id IN (SELECT id FROM tasks WHERE due_s <= ?"
+            " AND state = 'queued' ORDER BY due_s LIMIT ?) RETURNING id, func, item",
+            (now_s, now_s, most),
         )
         return [Message(*row) for row in rows]
-
-    def published(self, task: int) -> None:
-        """Note that a task was published again."""
-        self._db.execute(
-            "UPDATE tasks SET due_s = NULL, queued_s = ? WHERE id = ? AND state = 'queued'", (time.time(), task)
-        )
 
     def postpone(self, task: int, wait_s: float) -> None:
         """Note that a task could not be published: it is due after ``wait_s`` seconds."""

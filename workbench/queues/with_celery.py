@@ -122,7 +122,7 @@ class CeleryQueue(Queue):
         self._store = Store(folder / "tasks.sqlite")
         self._store.resume()
         self._workers = Workers(self._settings, self._store, self.workers)
-        self._minding = threading.Thread(target=self._mind, name="workbench-queue", daemon=True)
+        self._minding = threading.Thread(target=self._mind, name=f"mind {self._settings.queue}", daemon=True)
         try:
             self._workers.wait_until_ready()
         except BaseException:
@@ -145,8 +145,8 @@ class CeleryQueue(Queue):
         """Write the task down and publish it; while the broker can't be reached, it is published later."""
         self._check()
         message, new = self._store.add(name_of(func), pack(item), key)
-        if new and not self._publish(message):
-            self._store.postpone(message.id, BROKER_DOWN_S)
+        if new:
+            self._publish(message)
         return Handle(message.id, key)
 
     def result(self, handle: Handle, timeout_s: float | None = None) -> Any:
@@ -205,21 +205,24 @@ class CeleryQueue(Queue):
         if self._broken is not None:
             raise self._broken
 
-    def _publish(self, message: Message) -> bool:
-        """Give a message to the broker; False if it can't be reached."""
-        if time.monotonic() < self._broker_down_until_s:
-            return False
+    def _publish(self, message: Message) -> None:
+        """Give a message to the broker, or put it off while that can't be reached."""
         confirming = {"confirm_timeout": PATIENCE_S} if self.durable and self._settings.url.startswith("amqp") else {}
         once = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
-        try:
-            self._app.send_task(
-                TASK, tuple(message), task_id=f"{self._settings.queue}-{message.id}", retry_policy=once, **confirming
-            )
-        except Exception as error:  # each transport has its own, and some leave raw ones through
-            logger.warning("can't reach the broker, so tasks wait for it (%s)", error)
-            self._broker_down_until_s = time.monotonic() + BROKER_DOWN_S
-            return False
-        return True
+        if time.monotonic() > self._broker_down_until_s:
+            try:
+                self._app.send_task(
+                    TASK,
+                    tuple(message),
+                    task_id=f"{self._settings.queue}-{message.id}",
+                    retry_policy=once,
+                    **confirming,
+                )
+                return
+            except Exception as error:  # each transport has its own, and some leave raw ones through
+                logger.warning("can't reach the broker, so tasks wait for it (%s)", error)
+                self._broker_down_until_s = time.monotonic() + BROKER_DOWN_S
+        self._store.postpone(message.id, BROKER_DOWN_S)
 
     def _mind(self) -> None:
         """Replace workers that die, and publish what is due, until the queue stops."""
@@ -232,9 +235,7 @@ class CeleryQueue(Queue):
                     self._count()
                     counted_s = time.monotonic()
                 for message in self._store.due(BATCH):
-                    if self._stopping.is_set() or not self._publish(message):
-                        break
-                    self._store.published(message.id)
+                    self._publish(message)
             except QueueError as error:
                 self._broken = error
                 return

@@ -31,18 +31,17 @@ def main(name: str) -> None:
     """Work until told to stop."""
     parent = os.getppid()
     orders = json.loads(sys.stdin.readline())
-    sys.path[:] = orders["path"]
+    sys.path[:] = dict.fromkeys([*orders["path"], *sys.path])
     settings = Settings(**orders["settings"])
-    threading.Thread(target=_end_with, args=(parent, settings.grace_s), daemon=True).start()
+    ending = threading.Event()
+    threading.Thread(target=_end_with, args=(parent, settings.grace_s, ending), daemon=True).start()
     app = make_app(settings)
     store = Store(Path(settings.folder) / "tasks.sqlite")
-    _define(app, settings, store, name)
+    _define(app, settings, store, name, ending)
 
     from celery.signals import worker_ready
 
-    @worker_ready.connect(weak=False)
-    def say_ready(**_: object) -> None:
-        store.say_ready(name)
+    worker_ready.connect(lambda **_: store.say_ready(name), weak=False)
 
     app.steps["consumer"].add(_waking_step())
     pool = ["--pool=solo"] if settings.threads == 1 else ["--pool=threads", f"--concurrency={settings.threads}"]
@@ -51,10 +50,11 @@ def main(name: str) -> None:
     app.worker_main(["worker", f"--hostname={name}@localhost", *pool, *quiet])
 
 
-def _define(app: Celery, settings: Settings, store: Store, name: str) -> None:
+def _define(app: Celery, settings: Settings, store: Store, name: str, ending: threading.Event) -> None:
     @app.task(name=TASK)  # type: ignore[untyped-decorator]
     def run(task: int, func: str, item: bytes) -> None:
-        if not store.allowed(func) or not store.claim(task, name):
+        # Celery may start one more task while it ends; that one stays in the store.
+        if ending.is_set() or not store.allowed(func) or not store.claim(task, name):
             return
         try:
             answer = pack(find(func)(unpack(item)))
@@ -71,7 +71,7 @@ def _waking_step() -> type[Any]:
     """
     from celery.bootsteps import StartStopStep
 
-    class Waking(StartStopStep):  # type: ignore[misc, unused-ignore]
+    class Waking(StartStopStep):  # type: ignore[misc]
         requires = ("celery.worker.consumer:Tasks",)
 
         def start(self, parent: Any) -> None:
@@ -81,10 +81,11 @@ def _waking_step() -> type[Any]:
     return Waking
 
 
-def _end_with(parent: int, grace_s: float) -> None:
+def _end_with(parent: int, grace_s: float, ending: threading.Event) -> None:
     """End this process when its parent closes our stdin or is gone: gracefully, and for certain after a while."""
     while os.getppid() == parent and not select.select([sys.stdin], [], [], LOOK_S)[0]:
         pass
+    ending.set()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(grace_s)
     os._exit(1)

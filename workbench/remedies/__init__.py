@@ -11,6 +11,8 @@ Each returns ``func`` of every item, in order, lets an exception of the task thr
 `asynchronous`     one event loop, for coroutine functions; installed as ``asyncio``
 `memo`             every distinct item once
 `stored`           answers kept on disk by `memoize`, as a second run finds them
+`celery`           workers of a Celery queue over Redis, for functions that workers can import
+`celery_on` (b)    the same over another broker
 `compiled`         machine code by numba, for numeric functions
 `vectorised` (f)   all items as one array, given to f
 `twin` (f)         another function for the same task, run by any of these
@@ -20,10 +22,13 @@ Each returns ``func`` of every item, in order, lets an exception of the task thr
 from workbench.remedies.compiled import compiled, vectorised
 from workbench.remedies.memo import memo, memoize, stored
 from workbench.remedies.pools import asynchronous, processes, threads
+from workbench.remedies.queued import celery, celery_on
 from workbench.remedies.sequential import sequential, twin
 
 __all__ = [
     "asynchronous",
+    "celery",
+    "celery_on",
     "compiled",
     "memo",
     "memoize",

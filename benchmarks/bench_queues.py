@@ -32,6 +32,8 @@ from workbench.remedies.queued import celery_on
 BROKERS = ("redis", "rabbitmq")
 WORKERS = 2
 BATCH, ROUNDS = 400, 9
+#: More where they are killed, for most of them are just starting.
+KILLED_WORKERS = 4
 SINGLES = 300
 
 
@@ -140,7 +142,7 @@ def lost_of(broker: str, tasks: int, *, durable: bool) -> tuple[Any, ...]:
     with (
         tempfile.TemporaryDirectory() as folder,
         services.start(broker) as service,
-        CeleryQueue(service.url, WORKERS, durable=durable, crashes=10) as queue,
+        CeleryQueue(service.url, KILLED_WORKERS, durable=durable, crashes=10) as queue,
     ):
         path = str(Path(folder) / "effects")
         with contextlib.closing(sqlite3.connect(path)) as db:

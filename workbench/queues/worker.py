@@ -44,10 +44,16 @@ def main(name: str) -> None:
     worker_ready.connect(lambda **_: store.say_ready(name), weak=False)
 
     app.steps["consumer"].add(_waking_step())
-    pool = ["--pool=solo"] if settings.threads == 1 else ["--pool=threads", f"--concurrency={settings.threads}"]
     # A lone worker has nobody to gossip with; and solo can't send heartbeats while a task runs.
-    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING"]
-    app.worker_main(["worker", f"--hostname={name}@localhost", *pool, *quiet])
+    app.Worker(
+        hostname=f"{name}@localhost",
+        pool="solo" if settings.threads == 1 else "threads",
+        concurrency=settings.threads,
+        loglevel="WARNING",
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    ).start()
 
 
 def _define(app: Celery, settings: Settings, store: Store, name: str, ending: threading.Event) -> None:

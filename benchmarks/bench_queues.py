@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import logging
 import os
 import random
@@ -19,14 +20,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 from typing import Any
 
 import queue_work
 from interleave import ratio, times_s
 
 from workbench import MissingServerError, Table, compare, records, services
-from workbench.queues import AsyncioQueue, CeleryQueue, ProcessQueue, Queue
+from workbench.queues import AsyncioQueue, CeleryQueue, ProcessQueue, Queue, time_queue
 from workbench.remedies.queued import celery_on
 
 BROKERS = ("redis", "rabbitmq")
@@ -107,19 +108,8 @@ def latency() -> Table:
     rows = []
     for name, (make, func) in queues.items():
         with make() as queue:
-            queue.map(func, range(20))
-            enqueue_s, whole_s = [], []
-            for number in range(SINGLES):
-                start_s = time.perf_counter()
-                handle = queue.submit(func, number)
-                enqueue_s.append(time.perf_counter() - start_s)
-                queue.result(handle)
-                whole_s.append(time.perf_counter() - start_s)
-            start_s = time.perf_counter()
-            queue.map(func, range(BATCH))
-            per_s = BATCH / (time.perf_counter() - start_s)
-        cuts = quantiles(whole_s, n=100)
-        rows.append((name, 1e6 * median(enqueue_s), *(1e3 * cuts[p - 1] for p in (50, 95, 99)), per_s))
+            timing = time_queue(queue, func, range(SINGLES))
+        rows.append((name, *dataclasses.astuple(timing)))
     columns = ("queue", "enqueue_us", "p50_ms", "p95_ms", "p99_ms", "tasks_per_s")
     return Table(
         title="Enqueue and end-to-end latency of no-op tasks, one at a time", columns=columns, rows=tuple(rows)

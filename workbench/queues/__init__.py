@@ -12,6 +12,17 @@ or an event loop does the same work for less: see what each costs in ``notebooks
 
 from workbench.queues.contract import DeadLetter, Handle, Progress, Queue
 from workbench.queues.in_process import AsyncioQueue, ProcessQueue
+from workbench.queues.timing import Timing, time_queue
 from workbench.queues.with_celery import CeleryQueue
 
-__all__ = ["AsyncioQueue", "CeleryQueue", "DeadLetter", "Handle", "ProcessQueue", "Progress", "Queue"]
+__all__ = [
+    "AsyncioQueue",
+    "CeleryQueue",
+    "DeadLetter",
+    "Handle",
+    "ProcessQueue",
+    "Progress",
+    "Queue",
+    "Timing",
+    "time_queue",
+]

@@ -226,7 +226,7 @@ class Store:
         started_s = self._rows("SELECT max(started_s) FROM tasks")[0][0]
         return started_s or 0.0, self._rows("SELECT count(*) FROM tasks WHERE state = 'running'")[0][0]
 
-    def miss(self, patience_s: float, *, silent: bool, most: int) -> int:
+    def miss(self, patience_s: float, *, silent: bool) -> int:
         """Make due what must have been lost on the way; return how many tasks.
 
         Brokers deliver in the order of publishing, give or take. So a task is missing when one that was published
@@ -234,12 +234,12 @@ class Store:
         """
         before_s = time.time() - patience_s
         if not silent:
-            overtook = self._rows("SELECT max(queued_s) FROM tasks WHERE started_s < ?", (before_s,))[0][0]
-            before_s = min(before_s, overtook or 0.0)
+            # One that was started, and published again since, tells nothing.
+            overtook = "SELECT max(queued_s) FROM tasks WHERE started_s < ? AND started_s >= queued_s"
+            before_s = min(before_s, self._rows(overtook, (before_s,))[0][0] or 0.0)
         missed = self._rows(
-            "UPDATE tasks SET due_s = ? WHERE id IN (SELECT id FROM tasks WHERE state = 'queued' AND due_s IS NULL"
-            " AND queued_s < ? ORDER BY queued_s LIMIT ?) RETURNING id",
-            (time.time(), before_s, most),
+            "UPDATE tasks SET due_s = ? WHERE state = 'queued' AND due_s IS NULL AND queued_s < ? RETURNING id",
+            (time.time(), before_s),
         )
         return len(missed)
 

@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 LOOK_S, COUNT_S = 0.05, 1.0
 #: How long to leave a broker alone that could not be reached.
 BROKER_DOWN_S = 0.5
-#: How many messages are published again at a time.
-BATCH = 1000
+#: How many messages are published again between two looks at the workers.
+BATCH = 100
 #: The wait for an answer looks at the store this often: a tenth of the time waited so far, within these bounds.
 LOOK_FIRST_S, LOOK_LAST_S = 0.0005, 0.02
 
@@ -256,7 +256,7 @@ class CeleryQueue(Queue):
         last_start_s, running = self._store.activity()
         free = running < len(self.worker_pids()) * self.threads
         silent = free and last_start_s < time.time() - PATIENCE_S
-        if missing := self._store.miss(PATIENCE_S, silent=silent, most=BATCH):
+        if missing := self._store.miss(PATIENCE_S, silent=silent):
             logger.warning("%d tasks were lost on the way: they are published again", missing)
 
     def _clean_up(self) -> None:

@@ -21,9 +21,9 @@ MODULES = sorted((ROOT / "workbench").rglob("*.py"))
 
 #: Who may import whom: each layer only those after it. The rooms below stand beside the column and import none of it.
 COLUMN = ["cli magics", "report notebooks", "plots", "compare", "diagnose", "records", "results views", "errors"]
-BESIDE = ["tasks", "remedies", "queues", "services", "web"]
-#: What a room beside the column may use of the others there: queues start their brokers, and are remedies.
-ALSO = {"queues": {"services"}, "remedies": {"queues"}}
+BESIDE = ["tasks", "remedies", "queues", "caches", "services", "web"]
+#: A remedy may keep answers in a cache, work through a queue, and start the server for one; queues start their brokers.
+USES = {"remedies": {"caches", "queues", "services"}, "queues": {"services"}}
 #: What anyone may use; it uses nothing but errors.
 SHARED = {"errors", "folders", "targets"}
 
@@ -72,7 +72,7 @@ def test_imports_point_one_way(path: Path) -> None:
     if here in SHARED:
         allowed = {"errors"}
     elif here in BESIDE:
-        allowed = SHARED | ALSO.get(here, set())
+        allowed = SHARED | USES.get(here, set())
     else:
         level = next((level for level, layer in enumerate(column) if here in layer), len(column))
         allowed = set().union(*column[level + 1 :], SHARED)

@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 import pytest
 
 from workbench import NotApplicableError, remedies
+from workbench.caches import Cache, Memory
 
 
 def increment(n):
@@ -45,6 +46,7 @@ PLAIN = {
     "processes": remedies.processes,
     "memo": remedies.memo,
     "stored": remedies.stored,
+    "cached": remedies.cached(Cache(Memory())),
     "compiled": remedies.compiled,
     "celery": remedies.celery,
     "vectorised": remedies.vectorised(increment_all),
@@ -57,6 +59,7 @@ COROUTINES = {
     "asyncio": remedies.asynchronous,
     "memo": remedies.memo,
     "stored": remedies.stored,
+    "cached": remedies.cached(Cache(Memory())),
     "plain twin": remedies.twin(increment),
 }
 ALL = [(run, increment) for run in PLAIN.values()] + [(run, increment_later) for run in COROUTINES.values()]
@@ -99,8 +102,9 @@ def test_it_works_where_an_event_loop_runs_as_in_a_notebook(run, func):
 
 @every_remedy
 def test_no_thread_is_left_behind(run, func):
+    before = threading.enumerate()
     run(func, [1, 2, 3], workers=2)
-    left = [thread.name for thread in threading.enumerate() if thread.name.startswith("workbench")]
+    left = [each.name for each in threading.enumerate() if each.name.startswith("workbench") and each not in before]
     assert left == []
 
 

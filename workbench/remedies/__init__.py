@@ -11,6 +11,7 @@ Each returns ``func`` of every item, in order, lets an exception of the task thr
 `asynchronous`     one event loop, for coroutine functions; installed as ``asyncio``
 `memo`             every distinct item once
 `stored`           answers kept on disk by `memoize`, as a second run finds them
+`cached` (c)       answers kept in a cache c of `workbench.caches`, for duplicates
 `celery`           workers of a Celery queue over Redis, for functions that workers can import
 `celery_on` (b)    the same over another broker
 `compiled`         machine code by numba, for numeric functions
@@ -20,13 +21,14 @@ Each returns ``func`` of every item, in order, lets an exception of the task thr
 """
 
 from workbench.remedies.compiled import compiled, vectorised
-from workbench.remedies.memo import memo, memoize, stored
+from workbench.remedies.memo import cached, memo, memoize, stored
 from workbench.remedies.pools import asynchronous, processes, threads
 from workbench.remedies.queued import celery, celery_on
 from workbench.remedies.sequential import sequential, twin
 
 __all__ = [
     "asynchronous",
+    "cached",
     "celery",
     "celery_on",
     "compiled",

@@ -8,12 +8,14 @@ import inspect
 import os
 import tempfile
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
+from workbench.caches import Cache
 from workbench.errors import NotApplicableError, UsageError
 from workbench.folders import cache_folder
-from workbench.remedies.sequential import Func, sequential, traits
+from workbench.remedies.cached_calls import CachedCalls
+from workbench.remedies.sequential import Func, Run, sequential, traits
 from workbench.remedies.store import Missing, Slow
 from workbench.remedies.tiers import MemoInfo, Tiers, call_key
 
@@ -49,6 +51,10 @@ def memoize(
     folder: str | os.PathLike[str] | None = None,
     ttl_s: float | None = None,
     maxsize: int | None = 1024,
+    cache: Cache | None = None,
+    stale_s: float = 0.0,
+    jitter: float = 0.1,
+    negative: Mapping[type[Exception], float] | None = None,
 ) -> Callable[[Callable[_Params, _Answer]], Memoized[_Params, _Answer]]: ...
 
 
@@ -59,6 +65,10 @@ def memoize(
     folder: str | os.PathLike[str] | None = None,
     ttl_s: float | None = None,
     maxsize: int | None = 1024,
+    cache: Cache | None = None,
+    stale_s: float = 0.0,
+    jitter: float = 0.1,
+    negative: Mapping[type[Exception], float] | None = None,
 ) -> Memoized[_Params, _Answer]: ...
 
 
@@ -68,6 +78,10 @@ def memoize(
     folder: str | os.PathLike[str] | None = None,
     ttl_s: float | None = None,
     maxsize: int | None = 1024,
+    cache: Cache | None = None,
+    stale_s: float = 0.0,
+    jitter: float = 0.1,
+    negative: Mapping[type[Exception], float] | None = None,
 ) -> Any:
     """Remember what a function, plain or ``async``, returned: in this process and, by `joblib.Memory`, on disk.
 
@@ -87,6 +101,17 @@ def memoize(
     maxsize
         Answers kept in this process, the latest used ones; all when None, none when 0. An answer of more than a
         megabyte stays on disk only.
+    cache
+        Where to keep answers instead of a folder: a `workbench.caches.Cache`. Of all processes that look for one answer
+        one computes it, the others wait for it. While the cache can't be used, everything is computed. What the
+        cache's serializer can't keep is computed at every call.
+    stale_s
+        With a cache: how long after its time an answer is still served, while one caller computes it anew.
+    jitter
+        With a cache: each ``ttl_s`` is shortened at random by up to this share, so that answers don't all end at once.
+    negative
+        With a cache: exceptions that are remembered too, each for its seconds, as in ``{LookupError: 5}``; else none
+        is. Their types must match exactly.
 
     Returns
     -------
@@ -96,8 +121,8 @@ def memoize(
     Raises
     ------
     UsageError
-        ``func`` is no function (a bound method, a partial), a negative ``maxsize`` or ``ttl_s``; at a call: the folder
-        can't be written, or an argument doesn't pickle.
+        ``func`` is no function (a bound method, a partial), a number below its least, an argument that goes with a
+        cache alone or with a folder alone; at a call: the folder can't be written, or an argument doesn't pickle.
 
     Examples
     --------
@@ -109,21 +134,36 @@ def memoize(
     (9, 9, 16)
     >>> square.info()
     MemoInfo(warm_hits=1, stored_hits=0, shared=0, misses=2)
+
+    >>> from workbench.caches import Cache, SQLite
+    >>> @memoize(cache=Cache(SQLite(tmp / "answers.sqlite")), ttl_s=60)
+    ... def cube(n):
+    ...     return n**3
+    >>> cube(3), cube(3)
+    (27, 27)
+    >>> cube.info()
+    MemoInfo(warm_hits=0, stored_hits=1, shared=0, misses=1)
     """
     if func is None:
-        return functools.partial(memoize, folder=folder, ttl_s=ttl_s, maxsize=maxsize)
+        return functools.partial(
+            memoize, folder=folder, ttl_s=ttl_s, maxsize=maxsize,
+            cache=cache, stale_s=stale_s, jitter=jitter, negative=negative,
+        )  # fmt: skip
     if not inspect.isfunction(func) and not _of_a_module(func):
         raise UsageError(f"memoize takes a function, whose name and source tell its answers from others': got {func!r}")
     if maxsize is not None and maxsize < 0:
         raise UsageError(f"maxsize must be 0 or more, or None: got {maxsize}")
     if ttl_s is not None and not ttl_s > 0:
         raise UsageError(f"ttl_s must be above 0 seconds, or None: got {ttl_s}")
+    later = inspect.iscoroutinefunction(func)
+    if cache is not None:
+        _check_cached(folder, stale_s, jitter, negative)
+        calls = CachedCalls(func, cache, ttl_s, stale_s, jitter, negative or {})
+        return _memoized(func, calls.async_shell() if later else calls.plain_shell(), calls)
+    if stale_s or negative:
+        raise UsageError("stale_s and negative go with a cache: pass cache= too")
     tiers = Tiers(func, cache_folder() if folder is None else folder, ttl_s, maxsize)
-    shell = _async_shell if inspect.iscoroutinefunction(func) else _plain_shell
-    memoized: Any = functools.wraps(func)(shell(func, tiers))
-    memoized.info = tiers.info
-    memoized.clear = tiers.clear
-    return memoized
+    return _memoized(func, (_async_shell if later else _plain_shell)(func, tiers), tiers)
 
 
 @traits(model="memo", price="memory for every distinct answer, which may get stale")
@@ -164,6 +204,42 @@ def stored(func: Func, items: Sequence[Any], *, workers: int | None = None) -> l
     return sequential(_stored(func), items)
 
 
+def cached(cache: Cache) -> Run:
+    """Make a remedy that keeps answers in a cache which other processes may share: what it gains for duplicates.
+
+    It is like `memo`, with the cost of that cache. Each run starts with nothing and leaves nothing.
+
+    Parameters
+    ----------
+    cache
+        Where to keep them.
+
+    Examples
+    --------
+    >>> from workbench.caches import Cache, Memory
+    >>> calls = []
+    >>> def note(item):
+    ...     calls.append(item)
+    ...     return -item
+    >>> cached(Cache(Memory()))(note, [1, 2, 1]), calls
+    ([-1, -2, -1], [1, 2])
+    """
+
+    @traits(model="memo", price="a cache to run, and answers in it which may get stale")
+    def run(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
+        try:
+            memoized = memoize(func, cache=cache)
+            memoized.clear()
+            try:
+                return sequential(memoized, items)
+            finally:
+                memoized.clear()
+        except UsageError as error:
+            raise NotApplicableError(str(error)) from error
+
+    return run
+
+
 @functools.lru_cache(maxsize=64)
 def _stored(func: Func) -> Func:
     try:
@@ -175,6 +251,30 @@ def _stored(func: Func) -> Func:
 @functools.cache
 def _scratch_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="workbench-stored-")
+
+
+def _memoized(func: Callable[..., Any], shell: Callable[..., Any], answers: Tiers | CachedCalls) -> Any:
+    memoized: Any = functools.wraps(func)(shell)
+    memoized.info = answers.info
+    memoized.clear = answers.clear
+    return memoized
+
+
+def _check_cached(
+    folder: str | os.PathLike[str] | None,
+    stale_s: float,
+    jitter: float,
+    negative: Mapping[type[Exception], float] | None,
+) -> None:
+    if folder is not None:
+        raise UsageError("answers are kept in a folder or in a cache: pass folder= or cache=, not both")
+    if not stale_s >= 0:
+        raise UsageError(f"stale_s must be 0 seconds or more: got {stale_s}")
+    if not 0 <= jitter < 1:
+        raise UsageError(f"jitter must be at least 0 and below 1: got {jitter}")
+    for kind, kept_s in (negative or {}).items():
+        if not (isinstance(kind, type) and issubclass(kind, Exception) and kept_s > 0):
+            raise UsageError(f"negative must map exceptions to seconds above 0: got {kind!r} for {kept_s} s")
 
 
 def _of_a_module(func: Callable[..., Any]) -> bool:

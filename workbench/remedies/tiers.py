@@ -15,12 +15,12 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from workbench.errors import UsageError
+from workbench.remedies.flights import Flight, Flights
 from workbench.remedies.store import Store
 
 logger = logging.getLogger(__name__)
@@ -59,15 +59,6 @@ class Frozen:
         return pickle.loads(self.value, buffers=map(bytearray, self.buffers))
 
 
-@dataclass(eq=False)
-class Flight:
-    """A computation that several callers wait for; ``landed`` brings its answer, or None for "look again"."""
-
-    owner: object
-    leads: bool = True
-    landed: Future[Frozen | None] = field(default_factory=Future)
-
-
 class Tiers:
     """The answers of one function: the latest used ones in memory, all of them on disk.
 
@@ -85,7 +76,7 @@ class Tiers:
         self._ttl_s = ttl_s
         self._maxsize = sys.maxsize if maxsize is None else maxsize
         self._answers: OrderedDict[Hashable, Frozen] = OrderedDict()
-        self._flights: dict[Hashable, Flight] = {}
+        self._flights: Flights[Frozen] = Flights()
         self._lock = threading.Lock()
         self._counts = dict.fromkeys(MemoInfo._fields, 0)
 
@@ -119,19 +110,9 @@ class Tiers:
             self._counts["warm_hits"] += 1
             return found
 
-    def board(self, key: Hashable, owner: object) -> Flight | None:
-        """Join the computation of this key, or lead one; None if this owner leads it already.
-
-        ``owner`` is what can't wait for itself: a thread's number or an asyncio task.
-        """
-        with self._lock:
-            flight = self._flights.get(key)
-            if flight is None:
-                flight = self._flights[key] = Flight(owner)
-                # From here on a waiter that is cancelled can't cancel the computation for the others.
-                flight.landed.set_running_or_notify_cancel()
-                return flight
-        return None if flight.owner == owner else Flight(flight.owner, leads=False, landed=flight.landed)
+    def board(self, key: Hashable, owner: object) -> Flight[Frozen] | None:
+        """Join the computation of this key, or lead one; None if this owner leads it already: see `Flights`."""
+        return self._flights.board(key, owner)
 
     def share(self, found: Frozen | None) -> Frozen | None:
         """Count an answer that another caller's computation brought."""
@@ -140,22 +121,12 @@ class Tiers:
         return found
 
     @contextmanager
-    def leading(self, key: Hashable, flight: Flight) -> Iterator[None]:
+    def leading(self, key: Hashable, flight: Flight[Frozen]) -> Iterator[None]:
         """End a flight, whatever happens: those who wait get the answer, the exception, or look again."""
-        try:
+        with self._flights.leading(key, flight):
             yield
-        except Exception as error:
-            flight.landed.set_exception(error)
-            raise
-        else:
             with self._lock:
-                frozen = self._answers.get(key)
-            flight.landed.set_result(frozen)
-        finally:
-            with self._lock:
-                del self._flights[key]
-            if not flight.landed.done():  # interrupted or cancelled: that was meant for the leader alone
-                flight.landed.set_result(None)
+                flight.brings = self._answers.get(key)
 
     def load(self, key: Hashable, args: tuple[Any, ...], kwargs: dict[str, Any], *, patient: bool = True) -> Any:
         """Return an answer from disk and keep it in memory.

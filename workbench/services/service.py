@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
@@ -150,16 +150,16 @@ class ChildService(Service):
 
     def pause(self) -> None:
         """Freeze the server (SIGSTOP): connections stay open, and nothing answers."""
-        os.killpg(self.pid, signal.SIGSTOP)
+        _signal_tree(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let a paused server go on."""
-        os.killpg(self.pid, signal.SIGCONT)
+        _signal_tree(self.pid, signal.SIGCONT)
 
     def kill(self) -> None:
         """Kill the server (SIGKILL), as the kernel does when memory runs out; its folder stays."""
         pid, self._pid = self.pid, None
-        os.killpg(pid, signal.SIGKILL)
+        _signal_tree(pid, signal.SIGKILL)
         # The first process of the group may be gone while the one that listens still gives its memory back.
         self._wait_until(lambda: self._order("ended", pid=pid) and not self._listens())
 
@@ -235,6 +235,32 @@ class ChildService(Service):
             kept.write_text(text + "\n")
             reason += f"; it said last {text.splitlines()[-1].strip() if text else 'nothing'!r} (log: {kept})"
         return ServiceError(f"{self._server.title} at {self.url} fails: {reason}")
+
+
+def _signal_tree(pid: int, number: int) -> None:
+    """Signal a process and all below it, whatever their groups: PostgreSQL's have one each."""
+    children: dict[int, list[int]] = {}
+    for child, parent in _processes():
+        children.setdefault(parent, []).append(child)
+    tree = [pid]
+    for each in tree:
+        tree += children.get(each, [])
+    for each in tree:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(each, number)
+
+
+def _processes() -> Iterator[tuple[int, int]]:
+    """Yield every process and its parent; by ``ps`` where there is no /proc, and the other way round."""
+    if not Path("/proc/self/stat").exists():
+        listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+        for line in listed.splitlines():
+            child, parent = map(int, line.split())
+            yield child, parent
+        return
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            yield int(entry.parent.name), int(entry.read_text().rpartition(")")[2].split()[1])
 
 
 def _free_ports(count: int) -> list[int]:

@@ -43,7 +43,7 @@ def test_an_answer_is_there_as_often_as_it_is_asked_for(queue, func):
     assert [queue.result(handle) for handle in reversed(handles * 2)] == [5, 4, 3, 2, 1] * 2
 
 
-@pytest.mark.parametrize("item", [None, True, 2**80, -(2**64), 0.5, math.inf, "ü", b"\0", (1, [2, (3,)]), {4: {5}}])
+@pytest.mark.parametrize("item", [None, True, 2**80, -(2**64), 0.5, math.inf, "ü", b"\0", (1, [2, (3,)]), {4: {5}}, 2j])
 def test_items_and_answers_stay_what_they_are(queue, func, item):
     answer = queue.result(queue.submit(func("as_it_came"), item))
     assert answer == item

@@ -1,19 +1,14 @@
-"""Items, answers and failures as bytes that can't run code: msgpack, and the types of Python's plain data.
-
-msgpack alone would turn a tuple into a list, and stop at 64 bits; an answer must come back as what it was.
-"""
+"""Items, answers and failures as bytes that can't run code: plain data, and NumPy's arrays, in msgpack."""
 
 from __future__ import annotations
 
+import functools
 import traceback
 from typing import Any
 
-from workbench.errors import MissingExtraError, QueueError, UsageError
+from workbench.caches.serializers import Serializer, find_serializer
+from workbench.errors import QueueError, UsageError
 from workbench.queues.contract import find, label
-
-TUPLE, SET, FROZENSET, INT = range(1, 5)
-SEQUENCES: dict[type[Any], int] = {tuple: TUPLE, set: SET, frozenset: FROZENSET}
-KINDS = {code: kind for kind, code in SEQUENCES.items()}
 
 
 class NotPlainError(UsageError):
@@ -30,7 +25,8 @@ def pack(value: Any) -> bytes:
     Raises
     ------
     NotPlainError
-        It is not plain data: None, bool, int, float, str, bytes, and lists, tuples, sets and dicts of these.
+        It is not plain data: None, bool, int, float, complex, str, bytes, NumPy's arrays, and lists, tuples, sets and
+        dicts of these.
 
     Examples
     --------
@@ -38,26 +34,23 @@ def pack(value: Any) -> bytes:
     {'a': (1, 1208925819614629174706176), 3: [None, {b'x'}]}
     >>> pack([object()])
     Traceback (most recent call last):
-    workbench.queues.codec.NotPlainError: a builtins:object can't be sent: send plain data (numbers, text, lists …)
+    workbench.queues.codec.NotPlainError: a list can't be sent: msgpack can't keep a object; send plain data
     """
     try:
-        import msgpack
-    except ImportError as error:
-        raise MissingExtraError("msgpack", "queues") from error
-    try:
-        packed: bytes = msgpack.packb(value, default=_extended, strict_types=True)
-    except NotPlainError:
-        raise
-    except (OverflowError, ValueError, RecursionError) as error:
-        raise NotPlainError(f"a {label(type(value))} can't be sent: {error}") from error
-    return packed
+        return _msgpack().dump(value)
+    except (OverflowError, TypeError, ValueError, RecursionError) as error:
+        reason = str(error).partition(";")[0]
+        raise NotPlainError(f"a {type(value).__qualname__} can't be sent: {reason}; send plain data") from error
 
 
 def unpack(packed: bytes) -> Any:
     """Return the value that `pack` packed."""
-    import msgpack
+    return _msgpack().load(packed)
 
-    return msgpack.unpackb(packed, ext_hook=_plain, strict_map_key=False)
+
+@functools.cache
+def _msgpack() -> Serializer:
+    return find_serializer("msgpack")
 
 
 def pack_failure(error: Exception) -> bytes:
@@ -101,17 +94,3 @@ def failure_text(packed: bytes) -> str:
     """
     text: str = unpack(packed)[2]
     return text.partition("\n")[0]
-
-
-def _extended(value: Any) -> Any:
-    import msgpack
-
-    if type(value) in SEQUENCES:
-        return msgpack.ExtType(SEQUENCES[type(value)], pack(list(value)))
-    if type(value) is int:  # of more than 64 bits
-        return msgpack.ExtType(INT, value.to_bytes(value.bit_length() // 8 + 1, signed=True))
-    raise NotPlainError(f"a {label(type(value))} can't be sent: send plain data (numbers, text, lists …)")
-
-
-def _plain(code: int, packed: bytes) -> Any:
-    return int.from_bytes(packed, signed=True) if code == INT else KINDS[code](unpack(packed))

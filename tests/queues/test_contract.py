@@ -159,10 +159,9 @@ def test_numbers_out_of_range_are_refused(name, make, options):
         make(name, **options)
 
 
-def test_a_task_that_ends_its_worker_is_that_tasks_failure_or_the_pools(name, make):
-    if name == "asyncio":
-        pytest.skip("its worker is this process")
-    with make(name, workers=1) as queue:
+@pytest.mark.parametrize("with_processes", QUEUES[1:])
+def test_a_task_that_ends_its_worker_is_that_tasks_failure_or_the_pools(with_processes, make):
+    with make(with_processes, workers=1) as queue:
         with pytest.raises(QueueError):
             queue.result(queue.submit(queue_tasks.end_the_worker, 1))
         assert queue.result(queue.submit(queue_tasks.increment, 1)) == 2

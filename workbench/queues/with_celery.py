@@ -23,6 +23,9 @@ from workbench.queues.workers import Worker, Workers
 
 logger = logging.getLogger(__name__)
 
+#: Workers that are free and start nothing for so long have nothing to start: longer than they take to reach a broker
+#: that was restarted.
+SILENCE_S = 2 * PATIENCE_S
 #: How often the workers and the due tasks are looked at, and how often the missing ones.
 LOOK_S, COUNT_S = 0.05, 1.0
 #: How long to leave a broker alone that could not be reached.
@@ -255,7 +258,7 @@ class CeleryQueue(Queue):
             return
         last_start_s, running = self._store.activity()
         free = running < len(self.worker_pids()) * self.threads
-        silent = free and last_start_s < time.time() - PATIENCE_S
+        silent = free and last_start_s < time.time() - SILENCE_S
         if missing := self._store.miss(PATIENCE_S, silent=silent):
             logger.warning("%d tasks were lost on the way: they are published again", missing)
 

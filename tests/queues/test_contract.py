@@ -14,9 +14,10 @@ from workbench.queues import Handle, Progress
 pytestmark = pytest.mark.service
 
 
-@pytest.fixture(
-    scope="module", params=["asyncio", "processes", "Celery, Redis", "Celery, RabbitMQ", "Celery, embedded"]
-)
+QUEUES = ["asyncio", "processes", "Celery, Redis", "Celery, RabbitMQ", "Celery, embedded"]
+
+
+@pytest.fixture(scope="module", params=QUEUES)
 def name(request):
     return request.param
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import queue_tasks
 
-from workbench import QueueError, UsageError
+from workbench import MissingExtraError, QueueError, UsageError
 from workbench.queues import CeleryQueue, Progress
 from workbench.queues.codec import pack
 
@@ -214,6 +214,13 @@ def test_what_can_not_be_sent_is_refused_in_one_line(redis):
         with pytest.raises(QueueError, match=r"^OddError: odd$") as caught:
             queue.result(queue.submit(queue_tasks.raise_unsendable, 1))
         assert "in raise_unsendable" in str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("module", ["celery", "redis"])
+def test_a_missing_extra_is_named_with_the_command_that_installs_it(module, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'workbench\[queues\]'"):
+        CeleryQueue(workers=1).__enter__()
 
 
 def test_numbers_out_of_range_are_refused():

@@ -33,19 +33,26 @@ class Settings:
     grace_s: float
 
 
-def make_app(settings: Settings) -> Celery:
-    """Return a Celery app for one queue.
+def import_celery() -> type[Celery]:
+    """Return Celery's class of apps.
 
     Raises
     ------
     MissingExtraError
-        Celery, or the client of the broker, is not installed.
+        Celery, or the client of Redis, is not installed.
     """
     try:
+        import redis  # noqa: F401 - the one client that Celery doesn't bring itself
         from celery import Celery
     except ImportError as error:
-        raise MissingExtraError("celery", "queues") from error
-    app: Celery = Celery("workbench", broker=settings.url, set_as_current=False)
+        raise MissingExtraError(error.name or "celery", "queues") from error
+    found: type[Celery] = Celery
+    return found
+
+
+def make_app(settings: Settings) -> Celery:
+    """Return a Celery app for one queue."""
+    app: Celery = import_celery()("workbench", broker=settings.url, set_as_current=False)
     app.conf.update(
         task_default_queue=settings.queue,
         # Nothing that comes from a broker may run code, as a pickle could.

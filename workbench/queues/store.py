@@ -14,8 +14,6 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -242,11 +240,6 @@ class Store:
             (time.time(), before_s),
         )
         return len(missed)
-
-    def times_s(self) -> Iterator[tuple[float, float, float]]:
-        """Yield when each task that is done was published, started and ended (seconds since the epoch)."""
-        with closing(self._db.execute("SELECT queued_s, started_s, ended_s FROM tasks WHERE state = 'done'")) as rows:
-            yield from rows
 
     def _rows(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
         return self._db.execute(statement, values).fetchall()

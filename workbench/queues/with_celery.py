@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from workbench.errors import QueueError, UsageError
-from workbench.queues.app import PATIENCE_S, TASK, Settings, forget, make_app
+from workbench.queues.app import PATIENCE_S, TASK, Settings, forget, import_celery, make_app
 from workbench.queues.codec import failure_text, pack, pack_failure, unpack, unpack_failure
 from workbench.queues.contract import DeadLetter, Func, Handle, Progress, Queue, name_of
 from workbench.queues.store import Message, Store
@@ -108,11 +108,13 @@ class CeleryQueue(Queue):
 
     def __enter__(self) -> Self:
         """Start the workers; they are ready when this returns."""
+        import_celery()
+        url = self._url()
         folder = Path(self._folder or tempfile.mkdtemp(prefix="workbench-queue-")).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         self._stopping = threading.Event()
         self._settings = Settings(
-            url=self._url(),
+            url=url,
             queue=_queue_name(folder),
             folder=str(folder),
             durable=self.durable,
@@ -192,10 +194,6 @@ class CeleryQueue(Queue):
         """Return the process ids of the workers that take tasks now."""
         ready = self._store.ready()
         return [worker.process.pid for worker in self._workers.alive if worker.name in ready]
-
-    def times_s(self) -> list[tuple[float, float, float]]:
-        """Return when each task that is done was published, started and ended (seconds since the epoch)."""
-        return list(self._store.times_s())
 
     def _url(self) -> str:
         if "://" in self.broker:

@@ -8,6 +8,7 @@ import logging
 import subprocess
 import sys
 import time
+import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -62,6 +63,8 @@ class Workers:
         self._settings = settings
         self._store = store
         self._number = 0
+        # No name is given twice, by another process with the same folder either.
+        self._run = uuid.uuid4().hex[:6]
         self._early = self._idle = 0
         self._last_start_s = 0.0
         self.alive = [self._spawn() for _ in range(count)]
@@ -124,7 +127,7 @@ class Workers:
 
     def _spawn(self) -> Worker:
         self._number += 1
-        name = f"{self._settings.queue}-{self._number}"
+        name = f"{self._settings.queue}-{self._run}-{self._number}"
         log = Path(self._settings.folder) / f"{name}.log"
         with log.open("ab") as out:
             process = subprocess.Popen(

@@ -21,9 +21,10 @@ MODULES = sorted((ROOT / "workbench").rglob("*.py"))
 
 #: Who may import whom: each layer only those after it. The rooms below stand beside the column and import none of it.
 COLUMN = ["cli magics", "report notebooks", "plots", "compare", "diagnose", "records", "results views", "errors"]
-BESIDE = ["tasks", "remedies", "services", "caches", "web"]
-#: A remedy may keep answers in a cache, and start the server for one.
-USES = {"remedies": {"caches", "services"}}
+BESIDE = ["tasks", "remedies", "queues", "caches", "services", "web"]
+#: A remedy may keep answers in a cache, work through a queue, and start the server for one. Queues start their brokers,
+#: and send what a cache keeps: plain data by the same serializer.
+USES = {"remedies": {"caches", "queues", "services"}, "queues": {"caches", "services"}}
 #: What anyone may use; it uses nothing but errors.
 SHARED = {"errors", "folders", "targets"}
 

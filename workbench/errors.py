@@ -9,6 +9,7 @@
     ├── MissingExtraError             an optional package is not installed
     ├── TaskError                     the studied task failed before anything was measured
     ├── NotApplicableError            a remedy can't be tried on this task, and why
+    ├── QueueError                    a queue can't go on, or a task in it crashed its workers
     ├── ServiceError                  a server did not start, or can't be reached
     │   └── MissingServerError        it is not installed: says how to get it
     └── FetchError                    a URL or an answer that can't be used: it becomes the error of a row
@@ -90,6 +91,20 @@ class NotApplicableError(WorkbenchError):
     >>> asynchronous(abs, [-1])
     Traceback (most recent call last):
     workbench.errors.NotApplicableError: not a coroutine function: asyncio needs an async twin
+    """
+
+
+class QueueError(WorkbenchError):
+    """A queue whose workers can't work, or a task that no worker survives: the log is named where there is one.
+
+    Examples
+    --------
+    >>> import os
+    >>> from workbench.queues import ProcessQueue
+    >>> with ProcessQueue(1) as queue:
+    ...     queue.result(queue.submit(os._exit, 3))
+    Traceback (most recent call last):
+    workbench.errors.QueueError: the pool could not do it: TerminatedWorkerError: ...
     """
 
 

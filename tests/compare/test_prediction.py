@@ -38,12 +38,22 @@ def diagnosis(**parts):
         ({"sleep": 1.0}, "threads", 60, 50.0),  # 100 items: someone gets two
         ({"sleep": 1.0}, "threads", 1000, 100.0),
         ({"python": 0.5, "runqueue": 0.5}, "processes", 2, 2.0),
+        ({"python": 1.0}, "queue", 8, 2.0),
+        ({"sleep": 1.0}, "queue", 10, 10.0),
     ],
 )
 def test_pure_kinds_of_work_are_predicted_by_hand(parts, model, workers, speedup):
     found = predict(diagnosis(**parts), model, items=100, workers=workers, cores=2)
     assert found.speedup == pytest.approx(speedup, rel=0.02)
     assert found.low < speedup < found.high
+
+
+def test_a_queues_own_work_hides_behind_waiting_at_best():
+    overhead = Overhead(calls_s=0.5)
+    waiting = predict(diagnosis(sleep=1.0), "queue", items=100, workers=2, cores=2, overhead=overhead)
+    assert (waiting.low, waiting.high) == (pytest.approx(1 / 1.1), pytest.approx(2.2))
+    computing = predict(diagnosis(python=1.0), "queue", items=100, workers=2, cores=2, overhead=overhead)
+    assert computing.speedup == pytest.approx(1.0)
 
 
 def test_memo_gains_by_duplicates_alone():
@@ -56,7 +66,7 @@ def test_memo_gains_by_duplicates_alone():
 parts = st.dictionaries(
     st.sampled_from(["python", "native", "sleep", "network", "lock"]), st.floats(1e-3, 10), min_size=1
 )
-models = st.sampled_from(["threads", "processes", "asyncio"])
+models = st.sampled_from(["threads", "processes", "asyncio", "queue"])
 
 
 @given(parts, models, st.integers(1, 100), st.integers(1, 16), st.integers(1, 500), st.floats(0, 1))

@@ -32,6 +32,10 @@ def refuse_two(n):
     return n + 1
 
 
+def no_plain_answer(n):
+    return object()
+
+
 async def refuse_two_later(n):
     return refuse_two(n)
 
@@ -44,6 +48,7 @@ PLAIN = {
     "stored": remedies.stored,
     "cached": remedies.cached(Cache(Memory())),
     "compiled": remedies.compiled,
+    "celery": remedies.celery,
     "vectorised": remedies.vectorised(increment_all),
     "twin": remedies.twin(increment),
     "twin by threads": remedies.twin(increment, by=remedies.threads),
@@ -103,7 +108,7 @@ def test_no_thread_is_left_behind(run, func):
     assert left == []
 
 
-@pytest.mark.parametrize("name", ["sequential", "threads", "processes", "memo", "stored", "compiled"])
+@pytest.mark.parametrize("name", ["sequential", "threads", "processes", "memo", "stored", "compiled", "celery"])
 def test_the_tasks_own_exception_comes_through(name):
     with pytest.raises(ValueError, match=r"^not two$"):
         PLAIN[name](refuse_two, [1, 2, 3], workers=2)
@@ -131,6 +136,15 @@ def test_every_installed_remedy_is_in_the_list():
         (remedies.compiled, lambda n: {}.get(os.getenv("HOME")), [1], "numba can't compile it: "),
         (remedies.processes, increment, [1, threading.Lock()], r"item 1 \(lock\) doesn't pickle"),
         (remedies.processes, lambda n: threading.Lock(), [1], "an answer doesn't pickle, so"),
+        (remedies.celery, increment_later, [1], "is a coroutine function: an event loop does those"),
+        (remedies.celery, lambda n: n, [1], "workers can't import .*: put a named function into a module"),
+        (
+            remedies.celery,
+            increment,
+            [1, threading.Lock()],
+            "a lock can't be sent: msgpack can't keep a lock; send plain data",
+        ),
+        (remedies.celery, no_plain_answer, [1], "a object can't be sent: msgpack can't keep a object"),
         (remedies.memo, increment, [threading.Lock()], "equal items can't be found: "),
         (remedies.stored, [1].append, [1], "memoize takes a function"),
     ],

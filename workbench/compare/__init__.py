@@ -143,7 +143,7 @@ def compare(
                 plain = _diagnosed(ways[baseline], func, items) if diagnosis is True else diagnosis
                 cores = cores_to_give(cores_allowed())
                 predictions |= {
-                    trial.name: _predict(ways[trial.name], trial.workers or 1, cores, plain, func, items)
+                    trial.name: _predict(ways[trial.name], trial.workers, cores, plain, func, items)
                     for trial in modelled
                 }
             _play(bench, precision, bar)
@@ -163,11 +163,13 @@ def _diagnosed(run: Remedy, func: Callable[[Any], Any], items: list[Any]) -> Dia
 
 
 def _predict(
-    run: Remedy, workers: int, cores: float, diagnosis: Diagnosis, func: Callable[[Any], Any], items: list[Any]
+    run: Remedy, workers: int | None, cores: float, diagnosis: Diagnosis, func: Callable[[Any], Any], items: list[Any]
 ) -> Prediction:
+    traits = Traits.of(run)
+    workers = workers or (cores_allowed() if traits.per_core else 1)
     return predict(
         diagnosis,
-        Traits.of(run).model,
+        traits.model,
         items=len(items),
         distinct=count_distinct(items),
         workers=workers,

@@ -21,12 +21,15 @@ Remedy = Callable[..., list[Any]]
 class Traits:
     """What a remedy says of itself, by attributes of the function; all may be left out.
 
-    ``scales``: ``workers`` matter, so their number is worth a search. ``assumes``: what must hold for its times to be
+    ``scales``: ``workers`` matter, so their number is worth a search. ``per_core``: it has a worker for each core
+    unless told otherwise, for they take too long to start for a search. ``assumes``: what must hold for its times to be
     had; a remedy that assumes something is shown, with that, and never recommended. ``price``: what it costs besides
-    time. ``model``: how `workbench.compare.prediction` sees it: ``threads``, ``processes``, ``asyncio`` or ``memo``.
+    time. ``model``: how `workbench.compare.prediction` sees it: ``threads``, ``processes``, ``asyncio``, ``queue`` or
+    ``memo``.
     """
 
     scales: bool = False
+    per_core: bool = False
     assumes: str = ""
     price: str = ""
     model: str = ""

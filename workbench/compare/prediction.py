@@ -15,8 +15,12 @@ with functions that do nothing (`Overhead`): *o* for all items, which includes p
 threads   s + b + max(g + o, (g + n) / min(C, k), (g + n + w) p)
 asyncio   s + b + max(g + n + o, (g + n + w) p)
 processes s + max(b, o) + max((g + n) / min(C, k), (g + n + w) p)
+queue     s + max(o + (g + n) / min(C, k), (g + n + w) p)
 memo      (g + n + w + s) D / N + o
 ========= =============================================================
+
+A queue's own work, *o*, is done by the same cores: publishing, the broker, and the workers' part of it. It hides behind
+waiting at best; at worst, the slow end, it is added to it.
 
 **The interval.** The fast end is that bound. The slow end lets workers queue as if how long each stay takes were
 exponentially distributed (mean value analysis of the same places, chapter 6): real tasks lie between. The prediction is
@@ -210,7 +214,7 @@ def predict(
     diagnosis
         Of all items, one after the other.
     model
-        ``threads``, ``asyncio``, ``processes`` or ``memo``.
+        ``threads``, ``asyncio``, ``processes``, ``queue`` or ``memo``.
     items, distinct
         How many items there are, and how many of them differ; all when None.
     workers, cores
@@ -271,6 +275,14 @@ def _processes(demand: Demand, workers: int, cores: float, overhead: Overhead) -
     return bound_s + extra_s, max(bound_s, slow_s) + extra_s
 
 
+def _queue(demand: Demand, workers: int, cores: float, overhead: Overhead) -> tuple[float, float]:
+    computing_s = overhead.calls_s + demand.cpu_s / min(cores, workers)
+    bound_s = max(computing_s, _largest_part_s(demand, workers))
+    queued_s, unqueued_s = _at_the_cores(demand.cpu_s, workers, cores)
+    slow_s = overhead.calls_s + _queueing_s([queued_s], demand.waiting_s + unqueued_s, workers)
+    return bound_s + demand.serial_s, max(bound_s, slow_s) + demand.serial_s
+
+
 def _memo(demand: Demand, workers: int, cores: float, overhead: Overhead) -> tuple[float, float]:
     time_s = demand.total_s * demand.distinct / demand.items + overhead.calls_s
     return time_s, time_s
@@ -280,6 +292,7 @@ MODELS: dict[str, Callable[[Demand, int, float, Overhead], tuple[float, float]]]
     "threads": _threads,
     "asyncio": _asyncio,
     "processes": _processes,
+    "queue": _queue,
     "memo": _memo,
 }
 

@@ -12,6 +12,8 @@ Each returns ``func`` of every item, in order, lets an exception of the task thr
 `memo`             every distinct item once
 `stored`           answers kept on disk by `memoize`, as a second run finds them
 `cached` (c)       answers kept in a cache c of `workbench.caches`, for duplicates
+`celery`           workers of a Celery queue over Redis, for functions that workers can import
+`celery_on` (b)    the same over another broker
 `compiled`         machine code by numba, for numeric functions
 `vectorised` (f)   all items as one array, given to f
 `twin` (f)         another function for the same task, run by any of these
@@ -21,11 +23,14 @@ Each returns ``func`` of every item, in order, lets an exception of the task thr
 from workbench.remedies.compiled import compiled, vectorised
 from workbench.remedies.memo import cached, memo, memoize, stored
 from workbench.remedies.pools import asynchronous, processes, threads
+from workbench.remedies.queued import celery, celery_on
 from workbench.remedies.sequential import sequential, twin
 
 __all__ = [
     "asynchronous",
     "cached",
+    "celery",
+    "celery_on",
     "compiled",
     "memo",
     "memoize",

@@ -1,0 +1,96 @@
+"""Items, answers and failures as bytes that can't run code: plain data, and NumPy's arrays, in msgpack."""
+
+from __future__ import annotations
+
+import functools
+import traceback
+from typing import Any
+
+from workbench.caches.serializers import Serializer, find_serializer
+from workbench.errors import QueueError, UsageError
+from workbench.queues.contract import find, label
+
+
+class NotPlainError(UsageError):
+    """A value that can't be sent."""
+
+
+class InWorkerError(Exception):
+    """Shows where in the worker a task raised; the cause of what `unpack_failure` returns."""
+
+
+def pack(value: Any) -> bytes:
+    """Return a value as bytes.
+
+    Raises
+    ------
+    NotPlainError
+        It is not plain data: None, bool, int, float, complex, str, bytes, NumPy's arrays, and lists, tuples, sets and
+        dicts of these.
+
+    Examples
+    --------
+    >>> unpack(pack({"a": (1, 2**80), 3: [None, {b"x"}]}))
+    {'a': (1, 1208925819614629174706176), 3: [None, {b'x'}]}
+    >>> pack([object()])
+    Traceback (most recent call last):
+    workbench.queues.codec.NotPlainError: a list can't be sent: msgpack can't keep a object; send plain data
+    """
+    try:
+        return _msgpack().dump(value)
+    except (OverflowError, TypeError, ValueError, RecursionError) as error:
+        reason = str(error).partition(";")[0]
+        raise NotPlainError(f"a {type(value).__qualname__} can't be sent: {reason}; send plain data") from error
+
+
+def unpack(packed: bytes) -> Any:
+    """Return the value that `pack` packed."""
+    return _msgpack().load(packed)
+
+
+@functools.cache
+def _msgpack() -> Serializer:
+    return find_serializer("msgpack")
+
+
+def pack_failure(error: Exception) -> bytes:
+    """Return an exception as bytes: its type by name, its arguments where they are plain, its text and traceback."""
+    try:
+        arguments: bytes | None = pack(error.args)
+    except NotPlainError:
+        arguments = None
+    shown = "".join(traceback.format_exception(error))
+    return pack([label(type(error)), arguments, f"{type(error).__name__}: {error}", shown])
+
+
+def unpack_failure(packed: bytes) -> Exception:
+    """Return the exception again, its worker's traceback as its cause; a `QueueError` where its type can't be had.
+
+    Examples
+    --------
+    >>> unpack_failure(pack_failure(ValueError("not two")))
+    ValueError('not two')
+    """
+    kind, arguments, text, shown = unpack(packed)
+    error: Exception
+    try:
+        cls = find(kind)
+        if not (isinstance(cls, type) and issubclass(cls, Exception)) or arguments is None:
+            raise TypeError(kind)
+        error = cls(*unpack(arguments))
+    except Exception:  # whatever importing and making it raises
+        error = QueueError(text)
+    error.__cause__ = InWorkerError(f"\n{shown}")
+    return error
+
+
+def failure_text(packed: bytes) -> str:
+    """Return a failure in one line.
+
+    Examples
+    --------
+    >>> failure_text(pack_failure(ValueError("not two")))
+    'ValueError: not two'
+    """
+    text: str = unpack(packed)[2]
+    return text.partition("\n")[0]

@@ -1,0 +1,101 @@
+"""A worker, the child process: ``python -m workbench.queues.worker NAME``, its settings as one line of JSON on stdin.
+
+It ends when its stdin closes, after the task that it runs; the kernel closes the pipe however the parent ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.queues.app import TASK, Settings, make_app
+from workbench.queues.codec import pack, pack_failure, unpack
+from workbench.queues.contract import find
+from workbench.queues.store import Store
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+#: How often to look whether the parent lives: a forked child of it may hold our stdin open.
+LOOK_S = 0.5
+
+
+def main(name: str) -> None:
+    """Work until told to stop."""
+    parent = os.getppid()
+    orders = json.loads(sys.stdin.readline())
+    sys.path[:] = dict.fromkeys([*orders["path"], *sys.path])
+    settings = Settings(**orders["settings"])
+    ending = threading.Event()
+    threading.Thread(target=_end_with, args=(parent, settings.grace_s, ending), daemon=True).start()
+    app = make_app(settings)
+    store = Store(Path(settings.folder) / "tasks.sqlite")
+    _define(app, settings, store, name, ending)
+
+    from celery.signals import worker_ready
+
+    worker_ready.connect(lambda **_: store.say_ready(name), weak=False)
+
+    app.steps["consumer"].add(_waking_step())
+    # A lone worker has nobody to gossip with; and solo can't send heartbeats while a task runs.
+    app.Worker(
+        hostname=f"{name}@localhost",
+        pool="solo" if settings.threads == 1 else "threads",
+        concurrency=settings.threads,
+        loglevel="WARNING",
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    ).start()
+
+
+def _define(app: Celery, settings: Settings, store: Store, name: str, ending: threading.Event) -> None:
+    @app.task(name=TASK)  # type: ignore[untyped-decorator]
+    def run(task: int, func: str, item: bytes) -> None:
+        # Celery may start one more task while it ends; that one stays in the store.
+        if ending.is_set() or not store.allowed(func) or not store.claim(task, name):
+            return
+        try:
+            answer = pack(find(func)(unpack(item)))
+        except Exception as error:  # a failure of a task is that task's failure
+            store.fail(task, name, pack_failure(error), retries=settings.retries, backoff_s=settings.backoff_s)
+        else:
+            store.finish(task, name, answer)
+
+
+def _waking_step() -> type[Any]:
+    """Return a step that wakes an idle worker now and then, so that it notices that it was told to stop.
+
+    Signals don't wake Celery's event loop, and over AMQP nothing else does while there are no messages.
+    """
+    from celery.bootsteps import StartStopStep
+
+    class Waking(StartStopStep):  # type: ignore[misc]
+        requires = ("celery.worker.consumer:Tasks",)
+
+        def start(self, parent: Any) -> None:
+            if parent.hub is not None:
+                parent.hub.call_repeatedly(LOOK_S, lambda: None)
+
+    return Waking
+
+
+def _end_with(parent: int, grace_s: float, ending: threading.Event) -> None:
+    """End this process when its parent closes our stdin or is gone: gracefully, and for certain after a while."""
+    while os.getppid() == parent and not select.select([sys.stdin], [], [], LOOK_S)[0]:
+        pass
+    ending.set()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(grace_s)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

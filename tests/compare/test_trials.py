@@ -70,6 +70,26 @@ def test_the_warm_up_is_not_measured(run, clock):
     assert set(found.raw["imports first"]) == {0.5}
 
 
+def test_of_two_as_fast_the_smaller_change_is_recommended(run, clock):
+    large, small, slow = clock.remedy(0.5), clock.remedy(0.51), clock.remedy(0.8)
+    vars(large).update(effort=3)
+    vars(small).update(effort=1)
+    vars(slow).update(effort=0)
+    wobble = random.Random(2)
+    noise = clock.remedy(*[wobble.uniform(0.45, 0.56) for _ in range(60)])
+    vars(noise).update(effort=1)
+    found = run({"large": large, "noise": noise, "slow": slow})
+    assert found.recommended == "noise"
+    assert "large is as fast and a larger change" in found.reason
+
+
+def test_drift_and_outliers_are_told(run, clock):
+    seconds = [0.5] * 2 + [round(0.9 * 1.05**n, 3) for n in range(40)]
+    found = run({"tiring": clock.remedy(*seconds), "half": clock.remedy(0.5)}, precision=1e-6)
+    assert "drift: the last third" in row(found, "tiring").note
+    assert "drift" not in row(found, "half").note
+
+
 def test_a_settled_remedy_makes_room_for_the_others(run, clock):
     wobble = random.Random(1)
     noisy = clock.remedy(*[wobble.uniform(0.5, 1.9) for _ in range(80)])

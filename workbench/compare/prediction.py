@@ -251,7 +251,8 @@ def _pool_s(demand: Demand, workers: int, machine: Machine, *, gil_s: float, cro
         _largest_part_s(demand, workers),
     )
     cores_s, computing_s = _queued(crowded_s, workers, machine.cores)
-    disk_s, writing_s = _queued(demand.disk_s, workers, machine.disks)
+    # What a disk does at once changes from second to second: here it is halfway to one at a time.
+    disk_s, writing_s = _queued(demand.disk_s, workers, (1 + machine.disks) / 2)
     slow_s = _queueing_s([gil_s, cores_s, disk_s], demand.waiting_s + computing_s + writing_s, workers)
     return bound_s, max(bound_s, slow_s)
 

@@ -191,7 +191,7 @@ def oddities(times_s: Sequence[float]) -> str:
     >>> oddities([1.0, 1.01, 0.99, 1.0, 1.02, 1.0, 0.98, 3.0])
     '1 of 8 rounds took more than 2 times the median'
     >>> oddities([1 + round / 20 for round in range(16)])
-    'drift: the last third of the rounds took 1.4 times as long as the first'
+    'drift: the last third of the rounds took 1.5 times as long as the first'
     """
     rounds = len(times_s)
     if rounds < FIRST_LOOK:

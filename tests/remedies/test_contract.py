@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from importlib.metadata import entry_points
 
 import pytest
@@ -196,6 +197,26 @@ def test_a_cluster_is_started_once_and_ends_with_the_process():
     assert 1 <= len(workers) <= os.cpu_count()
     assert not [pid for pid in workers if os.path.exists(f"/proc/{pid}")]
     assert "Traceback" not in done.stderr
+
+
+def test_what_hangs_on_the_cluster_ends_with_an_interrupt(tmp_path):
+    remedies.cluster(increment, [1])
+
+    def hang(path):
+        path.write_text(str(os.getpid()))
+        time.sleep(3600)
+
+    interrupt = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
+    interrupt.start()
+    with pytest.raises(KeyboardInterrupt):
+        remedies.cluster(hang, [tmp_path / "pid"])
+    interrupt.join()
+    pid = (tmp_path / "pid").read_text()
+    until_s = time.monotonic() + 30
+    while os.path.exists(f"/proc/{pid}") and time.monotonic() < until_s:
+        time.sleep(0.05)
+    assert not os.path.exists(f"/proc/{pid}")
+    assert remedies.cluster(increment, [1, 2]) == [2, 3]
 
 
 def test_any_scheduler_can_be_named(monkeypatch):

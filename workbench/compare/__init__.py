@@ -88,14 +88,15 @@ def compare(
     -------
     Comparison
         One row for each remedy, the baseline first. A remedy that raises has verdict ``failed``, one that says that it
-        does not apply ``skipped``, one with other answers ``wrong``, each with the reason in ``note``.
+        does not apply ``skipped``, one with other answers or side effects ``wrong``, each with the reason in ``note``.
+        The baseline's note tells of items that raise, of answers that change, and of what the task does besides.
 
     Raises
     ------
     UsageError
         No items, an unknown remedy, a number out of range.
     TaskError
-        The baseline fails.
+        The baseline fails, on every item.
     KeyboardInterrupt
         Interrupted; what was measured is in its attribute ``comparison`` (in IPython: ``sys.last_value.comparison``).
 

@@ -295,7 +295,7 @@ class Trials:
             with time_limit(limit_s):
                 return action(trial)
         except OutOfTime:
-            trial.ended, trial.note = "failed", f"not done after {limit_s:.3g} s; what it started may still run"
+            trial.ended, trial.note = "failed", f"not done after {limit_s:.3g} s; threads that it started may still run"
         except (NotApplicableError, MissingExtraError) as error:
             trial.ended, trial.note = "skipped", str(error)
         except Exception as error:

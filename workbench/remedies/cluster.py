@@ -75,11 +75,17 @@ def _run(address: str, func: Func, items: Sequence[Any]) -> list[Any]:
     packed_func = _packed(func, f"the function {getattr(func, '__name__', func)!s}")
     packed = [_packed(item, f"item {index} ({type(item).__name__})") for index, item in enumerate(items)]
     with _starting:
-        client = _client(address)
+        client, own = _client(address)
     from joblib import Parallel, delayed, parallel_config
 
     with parallel_config(backend="dask", client=client, wait_for_workers_timeout=START_S):
-        answers = Parallel()(delayed(_call)(packed_func, item) for item in packed)
+        try:
+            answers = Parallel()(delayed(_call)(packed_func, item) for item in packed)
+        except BaseException as error:
+            if not isinstance(error, Exception):  # interrupted: what hangs in a worker ends with the cluster
+                _client.cache_clear()
+                threading.Thread(target=_close, args=(client, own), daemon=True).start()
+            raise
     return [pickle.loads(answer) for answer in answers]
 
 
@@ -104,8 +110,8 @@ def _call(packed_func: bytes, packed_item: bytes) -> bytes:
 
 
 @lru_cache(maxsize=8)
-def _client(address: str) -> Any:
-    """Return the connection to a scheduler, the same for all runs; it ends with this process."""
+def _client(address: str) -> tuple[Any, Any]:
+    """Return the connection to a scheduler, the same for all runs until one is interrupted, and the cluster if own."""
     try:
         from distributed import Client
     except ImportError as error:
@@ -118,7 +124,7 @@ def _client(address: str) -> Any:
     atexit.register(_close, client, own)
     if own:
         client.run(sys.path.extend, [place for place in sys.path if place])
-    return client
+    return client, own
 
 
 def _start_local_cluster() -> Any:

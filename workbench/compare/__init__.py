@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -169,10 +171,16 @@ def _forecast(bench: Trials, diagnosis: Diagnosis | None) -> Forecast:
     plain = bench.baseline
     items = bench.fresh_items()
     sample = sample_size(len(items), plain.cost_s, bench.budget_s / DIAGNOSED)
+    run = plain.run if not bench.conduct.changes else partial(_on_copies, plain.run)
     try:
-        return Forecast.of(plain.run, plain.func, items, bench.expected, sample=sample, diagnosis=diagnosis)
+        return Forecast.of(run, plain.func, items, bench.expected, sample=sample, diagnosis=diagnosis)
     except Exception as error:
         raise TaskError(f"the task itself fails: {one_line(error)}") from error
+
+
+def _on_copies(run: Remedy, func: Callable[[Any], Any], items: list[Any]) -> list[Any]:
+    """Run a task that changes its items, for a diagnosis that may repeat it."""
+    return run(func, copy.deepcopy(items))
 
 
 def _play(bench: Trials, precision: float, bar: tqdm[Any]) -> None:

@@ -38,9 +38,17 @@ def changed(before: Sequence[Any], after: Sequence[Any]) -> str:
     'item 1: [2, 3] instead of [2]'
     """
     for index, (was, now) in enumerate(zip(before, after, strict=True)):
-        if was is not now and not same(was, now) and pickle.dumps(was) != pickle.dumps(now):
+        if was is not now and not _alike(was, now):
             return f"item {index}: {_short(now)} instead of {_short(was)}"
     return ""
+
+
+def _alike(was: Any, now: Any) -> bool:
+    """Say whether a value is as it was; those without an ``==`` of their own are alike when their pickles are."""
+    try:
+        return same(was, now) or pickle.dumps(was) == pickle.dumps(now)
+    except Exception:  # whatever its __eq__ or __reduce__ raises: it can't be told
+        return True
 
 
 def state_of(func: Callable[..., Any]) -> dict[str, Any]:

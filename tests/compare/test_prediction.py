@@ -81,6 +81,13 @@ def test_what_children_compute_takes_cores_and_no_gil():
     assert 3 < found.speedup <= 5
 
 
+def test_a_loop_turns_once_for_all_that_wait():
+    # Forty waits of 5 ms, one by one: half of the CPU time is the loop's own, which forty at once share.
+    waits = diagnosis(sleep=0.2, python=0.004)
+    found = predict(waits, "asyncio", items=40, workers=40, overhead=Overhead(turns_s=0.002))
+    assert found.speedup == pytest.approx(0.204 / (0.005 + 0.002), rel=0.05)
+
+
 def test_a_single_wave_waits_first_and_then_queues():
     # All twenty sleep at the same time, then all want the GIL: nobody computes while the others sleep.
     found = predict(diagnosis(sleep=1.0, python=0.1), "threads", items=20, workers=20, cores=2)

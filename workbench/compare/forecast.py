@@ -31,6 +31,8 @@ BURN_BYTES, BURNS = 8_000_000, 9
 LOOK_EVERY_S, LATE_S = 0.001, 0.0003
 #: How many small writes each thread makes durable, and how many threads at most, to measure the disk.
 WRITES, WRITERS = 8, 8
+#: Turns of an event loop to measure one.
+TURNS = 20
 #: From this share of the time on a part is worth a measurement of its own.
 MATTERS = 0.05
 #: Seconds for which to look for the GIL at least, and answers to weigh.
@@ -143,7 +145,15 @@ def measure_overhead(
         return min(times_s)
 
     # Pools start a worker when all others are busy: only items that take a while get them all to work.
-    return Overhead(least_s(nothing, items), max(0.0, least_s(nap, items[:workers]) - NAP_S))
+    start_s = max(0.0, least_s(nap, items[:workers]) - NAP_S)
+    return Overhead(least_s(nothing, items), start_s, _turn_s(remedy) * len(items) if later else 0.0)
+
+
+def _turn_s(remedy: Run) -> float:
+    """Return the CPU time of one turn of an event loop that waits for one coroutine."""
+    start_s = time.process_time()
+    remedy(nap_later, range(TURNS), workers=1)
+    return (time.process_time() - start_s) / TURNS
 
 
 @dataclass

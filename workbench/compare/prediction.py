@@ -42,10 +42,12 @@ from workbench.results import Diagnosis
 #: Which parts of a diagnosis make up the letters of the model.
 GIL, WAITING, SERIAL = ("python", "gil"), ("network", "sleep", "child"), ("lock", "other")
 #: What diagnoses of the same task differ by, as a share of their time.
-DOUBT = 0.15
+DOUBT = 0.2
 #: How much slower native code may get whenever there are twice as many threads for the same cores: they evict each
 #: other's caches and wait for the same page tables. Most of it is measured at hashing freshly allocated megabytes.
 CROWDING = 0.3
+#: joblib looks for answers this often, so a pool of processes may be done that much earlier than it is seen to be.
+POLL_S = 0.01
 #: Where between the fast and the slow end the prediction lies.
 LIKELY = 0.25
 
@@ -61,10 +63,14 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Overhead:
-    """What a remedy itself costs, in seconds: for calls that do nothing, and for getting its workers to work."""
+    """What a remedy itself costs, in seconds: for calls that do nothing, and for getting its workers to work.
+
+    ``turns_s`` is the CPU time that the event loop takes in the baseline, where coroutines are awaited one by one.
+    """
 
     calls_s: float = 0.0
     start_s: float = 0.0
+    turns_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -207,7 +213,9 @@ def _free_threads(demand: Demand, workers: int, machine: Machine, overhead: Over
 
 
 def _asyncio(demand: Demand, workers: int, machine: Machine, overhead: Overhead) -> tuple[float, float]:
-    loop_s = demand.cpu_s + _later_calls_s(demand, workers, overhead)
+    # One turn of the event loop serves all that wait; one after the other, each item takes a turn of its own.
+    turns_s = min(overhead.turns_s * (1 - 1 / workers), demand.cpu_s)
+    loop_s = demand.cpu_s - turns_s + _later_calls_s(demand, workers, overhead)
     bound_s = max(_busiest_s(demand, loop_s, loop_s), _largest_part_s(demand, workers))
     slow_s = _queueing_s([loop_s], demand.waiting_s + demand.disk_s, workers)
     extra_s = demand.serial_s + overhead.start_s
@@ -215,9 +223,11 @@ def _asyncio(demand: Demand, workers: int, machine: Machine, overhead: Overhead)
 
 
 def _processes(demand: Demand, workers: int, machine: Machine, overhead: Overhead) -> tuple[float, float]:
+    if workers == 1:  # this process, as in joblib
+        return demand.total_s + overhead.calls_s, demand.total_s + overhead.calls_s
     bound_s, slow_s = _pool_s(demand, workers, machine, gil_s=0.0, crowded_s=demand.cpu_s)
     extra_s = demand.serial_s + max(overhead.calls_s, overhead.start_s)
-    return bound_s + extra_s, slow_s + extra_s
+    return bound_s + extra_s, slow_s + extra_s + POLL_S
 
 
 def _cluster(demand: Demand, workers: int, machine: Machine, overhead: Overhead) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import functools
 import inspect
 import pickle
 import platform
@@ -90,10 +91,13 @@ def processes(func: Func, items: Sequence[Any], *, workers: int | None = None) -
     from joblib.externals.loky.process_executor import BrokenProcessPool, TerminatedWorkerError
 
     # joblib's own batches grow with what the first items took, until the last of them keeps one worker busy alone.
-    batch = max(1, len(items) // (BATCHES * effective_n_jobs(workers or -1)))
-    pool = Parallel(n_jobs=workers or -1, backend="loky", batch_size=batch)
+    workers = effective_n_jobs(workers or -1)
+    batch = max(1, len(items) // (BATCHES * workers))
+    pool = Parallel(n_jobs=workers, backend="loky", batch_size=batch)
     try:
-        return list(pool(delayed(func)(item) for item in items))
+        # Packed once: a function of a notebook goes by value, and would be taken apart anew for every batch.
+        send = func if workers == 1 else functools.partial(_call, _packed(func))
+        return list(pool(delayed(send)(item) for item in items))
     except TerminatedWorkerError as error:
         raise RuntimeError("a worker process ended abruptly: it crashed, or ran out of memory") from error
     except BrokenProcessPool as error:
@@ -201,6 +205,31 @@ async def _side_by_side(func: Func, items: Sequence[Any], workers: int) -> list[
 async def _work(func: Func, numbered: Iterator[tuple[int, Any]], answers: list[Any]) -> None:
     for index, item in numbered:
         answers[index] = await func(item)
+
+
+def _packed(func: Func) -> bytes:
+    from joblib.externals.loky.backend.reduction import dumps
+
+    try:
+        return bytes(dumps(func))
+    except Exception as error:  # whatever its __reduce__ raises
+        name = getattr(func, "__name__", func)
+        raise NotApplicableError(f"the function {name!s} doesn't pickle, so it can't go to another process") from error
+
+
+def _call(packed: bytes, item: Any) -> Any:
+    """Run one item in a worker."""
+    return _unpacked(packed)(item)
+
+
+@functools.lru_cache(maxsize=4)
+def _unpacked(packed: bytes) -> Func:
+    try:
+        func: Func = pickle.loads(packed)
+    except Exception as error:
+        text = f"a worker process can't load the function or an item: {type(error).__name__}: {error}"
+        raise NotApplicableError(text) from None
+    return func
 
 
 def _refuse_coroutines(func: Func, remedy: str) -> None:

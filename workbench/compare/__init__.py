@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["compare"]
 
 #: The share of the budget, one part in so many, for which the task is diagnosed.
-DIAGNOSED = 10
+DIAGNOSED = 20
 #: Remedies that are this near to the best are as good, if they are a smaller change.
 AS_GOOD = 0.9
 
@@ -126,6 +126,7 @@ def compare(
             workers=workers,
             search=workers is None and traits[name].scales,
             pure=traits[name].pure and name != baseline,
+            effort=traits[name].effort,
         )
         for name, run in ways.items()
     ]

@@ -28,6 +28,8 @@ _Outcome = TypeVar("_Outcome")
 SHORTEST_RUN_S = 1e-3
 #: No comparison needs more rounds; with this many a difference of about a hundredth of the noise is found.
 MOST_ROUNDS = 1024
+#: The share of the budget, one part in so many, that a sample of items takes, and the search for workers at most.
+SAMPLED, SEARCHED = 160, 8
 #: A run hangs when it takes so many times longer than the one before, and a second.
 HANGS, HANGS_AT_LEAST_S = 10, 1.0
 
@@ -36,11 +38,11 @@ HANGS, HANGS_AT_LEAST_S = 10, 1.0
 class Trial:
     """One way to do the whole task, and what came of it.
 
-    ``run(func, items, workers=workers)`` does the task; ``pure`` says that it takes
-    ``func`` for a pure function. ``search`` asks for a search of the number of workers; ``curve`` is
-    what it found, seconds by number. ``estimate_s`` is what the task takes by a sample of the items, where one was
-    tried. ``times_s`` holds one value a round. ``ended`` says why the trial takes part in no further round:
-    ``settled``, ``failed``, ``skipped`` or ``wrong``; it is empty while it does.
+    ``run(func, items, workers=workers)`` does the task; ``pure`` says that it takes ``func`` for a pure function,
+    ``effort`` how large a change it is. ``search`` asks for a search of the number of workers; ``curve`` is what it
+    found, seconds by number. ``estimate_s`` is what the task takes by a sample of the items, where one was tried.
+    ``times_s`` holds one value a round. ``ended`` says why the trial takes part in no further round: ``settled``,
+    ``failed``, ``skipped`` or ``wrong``; it is empty while it does.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Trial:
     func: Callable[[Any], Any]
     workers: int | None = None
     pure: bool = False
+    effort: int = 1
     search: bool = False
     curve: dict[int, float] = field(default_factory=dict)
     estimate_s: float = 0.0
@@ -232,12 +235,16 @@ class Trials:
     def _scout(self) -> None:
         """Find out how many workers pay; where the budget may be too short for all, leave out what doesn't fit twice.
 
-        This takes as many items as the baseline does in a eightieth of the budget.
+        This takes as many items as the baseline does in a small part of the budget. The smallest changes come first,
+        and where time is short what would take that of a second run of the baseline is not tried.
         """
-        sample = sample_size(len(self._items), self.baseline.cost_s, self.budget_s / 80)
+        sample = sample_size(len(self._items), self.baseline.cost_s, self.budget_s / SAMPLED)
+        until_s = self.budget_s * (1 - 1 / SEARCHED) - 1.2 * self.baseline.cost_s
         short = self.elapsed_s + 2 * self.baseline.cost_s * (1 + len(self.rivals)) > self.budget_s
-        for trial in self.rivals:
-            if trial.search:
+        for trial in sorted(self.active, key=lambda trial: trial.effort):
+            if short and self.elapsed_s > max(until_s, self.budget_s / 2):
+                trial.ended, trial.note = "skipped", "no time to try it beside the others; raise budget_s, or name it"
+            elif trial.search:
                 self._guarded(trial, partial(self._search, sample=sample))
             elif short:
                 self._guarded(trial, partial(self._try, sample=sample))
@@ -246,7 +253,7 @@ class Trials:
 
     def _search(self, trial: Trial, *, sample: int) -> None:
         seconds = partial(self._sample_s, trial)
-        trial.curve = search_workers(seconds, len(self._items), sample=sample, limit_s=self.budget_s / 8)
+        trial.curve = search_workers(seconds, len(self._items), sample=sample, limit_s=self.budget_s / SEARCHED)
         trial.workers = fewest_good(trial.curve)
         trial.estimate_s = trial.curve[trial.workers]
 

@@ -136,6 +136,7 @@ def _start_local_cluster() -> Any:
     from distributed import Scheduler, SpecCluster
     from distributed.deploy.subprocess import SubprocessWorker
 
+    logging.getLogger("distributed").setLevel(logging.WARNING)
     options = {"nthreads": 1, "host": "127.0.0.1", "memory_limit": 0, "death_timeout": START_S}
     options |= {"dashboard": False, "dashboard_address": "127.0.0.1:0", "silence_logs": logging.WARNING}
     worker = {"cls": SubprocessWorker, "options": {"worker_class": "distributed.Worker", "worker_kwargs": options}}

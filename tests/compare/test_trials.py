@@ -126,6 +126,15 @@ def test_remedies_that_the_budget_never_reached_are_told(run, clock):
     assert row(found, "late").note == "no time to try it beside the others; raise budget_s, or name it"
 
 
+def test_where_there_is_no_time_a_remedy_that_does_not_apply_says_so(run, clock):
+    def picky(func, items, *, workers):
+        raise NotApplicableError("needs another Python")
+
+    vars(picky).update(effort=9)
+    found = run({"slow": clock.remedy(10.0), "picky": picky}, budget_s=3.0)
+    assert row(found, "picky").note == "needs another Python"
+
+
 def test_a_quick_task_is_looped(run, clock):
     found = run({"quick": clock.remedy(1e-5)})
     assert found.raw["quick"] == [pytest.approx(1e-5)] * found.rounds

@@ -92,6 +92,11 @@ def test_answers_come_in_the_order_of_the_items(run, func, workers):
 
 
 @every_remedy
+def test_no_items_have_no_answers(run, func):
+    assert run(func, [], workers=2) == []
+
+
+@every_remedy
 def test_items_are_left_as_they_are(run, func):
     items = [3, 1, 2]
     run(func, items)

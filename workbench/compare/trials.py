@@ -30,6 +30,8 @@ SHORTEST_RUN_S = 1e-3
 MOST_ROUNDS = 1024
 #: The share of the budget, one part in so many, that a sample of items takes, and the search for workers at most.
 SAMPLED, SEARCHED = 160, 8
+#: How long a remedy may take to say that it does not apply, where there is no time to try it.
+REFUSED_S = 1.0
 #: A run hangs when it takes so many times longer than the one before, and a second.
 HANGS, HANGS_AT_LEAST_S = 10, 1.0
 
@@ -243,7 +245,8 @@ class Trials:
         short = self.elapsed_s + 2 * self.baseline.cost_s * (1 + len(self.rivals)) > self.budget_s
         for trial in sorted(self.active, key=lambda trial: trial.effort):
             if short and self.elapsed_s > max(until_s, self.budget_s / 2):
-                trial.ended, trial.note = "skipped", "no time to try it beside the others; raise budget_s, or name it"
+                why = _refusal(trial) or "no time to try it beside the others; raise budget_s, or name it"
+                trial.ended, trial.note = "skipped", why
             elif trial.search:
                 self._guarded(trial, partial(self._search, sample=sample))
             elif short:
@@ -350,6 +353,18 @@ class Trials:
         elapsed_s = clock() - start_s
         self.conduct.clean_up()
         return elapsed_s, answers
+
+
+def _refusal(trial: Trial) -> str:
+    """Return why a remedy does not apply, where it says so before it does anything."""
+    try:
+        with time_limit(REFUSED_S):
+            trial.run(trial.func, [], workers=1)
+    except (NotApplicableError, MissingExtraError) as error:
+        return str(error)
+    except (Exception, OutOfTime):  # it may not like to have no items
+        return ""
+    return ""
 
 
 @contextmanager

@@ -74,6 +74,8 @@ def _run(address: str, func: Func, items: Sequence[Any]) -> list[Any]:
     # Packed here and unpacked there: what Dask can't pickle by itself would leave joblib waiting for ever.
     packed_func = _packed(func, f"the function {getattr(func, '__name__', func)!s}")
     packed = [_packed(item, f"item {index} ({type(item).__name__})") for index, item in enumerate(items)]
+    if not packed:
+        return []
     with _starting:
         client, own = _client(address)
     from joblib import Parallel, delayed, parallel_config

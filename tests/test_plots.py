@@ -47,6 +47,19 @@ def test_a_comparison_shows_speedups_intervals_predictions_and_wrong_answers() -
     assert {(1.0,), (3.0,), (2.5, 3.5), (4.0,), (9.0,)} <= drawn
 
 
+def test_a_comparison_shows_its_worker_count_curves() -> None:
+    rows = (ComparisonRow(remedy="threads", workers=2, speedup=2.0, verdict="faster", same_answer=True),)
+    raw = {"threads": [0.5], "threads@1": [1.0], "threads@2": [0.5], "threads@4": [0.4]}
+    comparison = Comparison(
+        target="t", items=9, baseline="sequential", rows=rows, recommended=None, reason="", rounds=1, raw=raw
+    )
+    assert comparison.curves()["speedup"].tolist() == [1.0, 2.0, 2.5]
+    axes = plot(comparison).axes[1]
+    assert [(line.get_label(), *line.get_xydata().tolist()) for line in axes.lines] == [
+        ("threads", [1, 1], [2, 2], [4, 2.5])
+    ]
+
+
 def test_a_table_draws_a_line_for_each_group() -> None:
     rows = (("a", 1, 0.1), ("a", 100, 0.2), ("b", 1, 0.3), ("b", 100, None))
     table = Table(

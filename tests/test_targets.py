@@ -25,7 +25,7 @@ def nap(item=0):
     return item
 
 def fails(item):
-    if item == 3:
+    if item:
         raise ValueError("no such item")
     return item
 """
@@ -97,11 +97,18 @@ def test_compare_prints_a_table_or_json(task: Path, capsys: pytest.CaptureFixtur
     words = ["--remedies", "threads", "--budget", "5s", "--out", "found.json"]
     assert main(["compare", "a_task.py:nap", "--items", "items", *words]) == 0
     printed = capsys.readouterr().out
-    assert printed.splitlines()[0].split() == ["remedy", "median_s", "speedup", "predicted", "verdict", "note"]
+    assert printed.splitlines()[0].split() == ["remedy", "median_s", "speedup", "predicted", "verdict"]
     assert "threads" in printed
     found = json.loads(Path("found.json").read_text())
     assert (found["kind"], found["items"], found["target"]) == ("comparison", 20, "a_task:nap")
     assert found["rows"][1]["predicted"] is not None
+    assert list(found) == [
+        "schema", "kind", "target", "items", "baseline", "rows", "recommended", "reason", "rounds", "raw", "provenance",
+    ]  # fmt: skip
+    assert list(found["rows"][1]) == [
+        "remedy", "workers", "median_s", "speedup", "ci_low", "ci_high", "predicted", "predicted_low", "predicted_high",
+        "same_answer", "verdict", "note",
+    ]  # fmt: skip
     assert main(["compare", "a_task.py:nap", "--repeat", "5", *words[:4], "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["items"] == 5
 

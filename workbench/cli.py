@@ -6,13 +6,16 @@ Exit codes: 0 done, 1 failed, 2 wrong usage. Progress and logs go to stderr.
 from __future__ import annotations
 
 import argparse
+import atexit
 import dataclasses
 import json
 import logging
+import os
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from workbench.errors import RecordError, UsageError, WorkbenchError
 from workbench.records import RESULTS
@@ -43,6 +46,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"workbench: {error}", file=sys.stderr)
         return 1
     return code
+
+
+def run() -> NoReturn:
+    """Run the command and end this process, even where a task has left threads behind that never end."""
+    code = main()
+    left = [thread.name for thread in threading.enumerate() if not (thread.daemon or thread is threading.main_thread())]
+    if left:
+        print(f"workbench: ended with threads of the task still running: {', '.join(left[:3])}", file=sys.stderr)
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _parser() -> argparse.ArgumentParser:

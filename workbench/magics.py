@@ -1,4 +1,4 @@
-"""``%diagnose`` and ``%%diagnose``; loaded with ``%load_ext workbench``."""
+"""``%diagnose``, ``%%diagnose`` and ``%compare``; loaded with ``%load_ext workbench``."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.core.magic import Magics, line_cell_magic, magics_class
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from IPython.display import display
 
+from workbench import errors
+from workbench.compare import compare
 from workbench.diagnose import Diagnosing
 from workbench.results import Diagnosis
 
@@ -42,6 +44,31 @@ class WorkbenchMagics(Magics):
         if "o" in options:
             return diagnosis
         display(diagnosis)  # type: ignore[no-untyped-call]
+        return None
+
+    @line_magic
+    def compare(self, line: str) -> Any:
+        """Try remedies side by side on a function and items.
+
+        ``%compare [-o] [-r A,B] [-b SECONDS] function, items``: both are Python expressions. ``-r`` names remedies (all
+        that are installed), ``-b`` gives the time it may take (30 s). ``-o`` returns the `Comparison`, showing nothing.
+        """
+        options, expression = self.parse_options(line, "or:b:", posix=False, strict=False)
+        assert self.shell is not None
+        if not expression.strip():
+            raise UsageError("%compare what? Pass a function and its items: %compare function, items")
+        task = self.shell.ev(expression)  # type: ignore[no-untyped-call]
+        if not (isinstance(task, tuple) and len(task) == 2 and callable(task[0])):
+            raise UsageError("pass a function and its items: %compare function, items")
+        try:
+            budget_s = float(str(options.get("b", "30")).removesuffix("s"))
+            names = str(options["r"]).split(",") if "r" in options else None
+            comparison = compare(*task, names, budget_s=budget_s)
+        except (errors.WorkbenchError, ValueError) as error:
+            raise UsageError(f"%compare: {error}") from error
+        if "o" in options:
+            return comparison
+        display(comparison)  # type: ignore[no-untyped-call]
         return None
 
 

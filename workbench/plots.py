@@ -103,7 +103,11 @@ def plot_shares(diagnoses: Sequence[Diagnosis]) -> Figure:
 @plot.register(Comparison)
 def _(result: Comparison) -> Figure:
     rows = [(row, row.speedup) for row in result.rows if row.speedup is not None]
-    figure, (axes,) = _figure(height=1.1 + 0.38 * len(rows))
+    curves = result.curves()
+    figure, grid = _figure(
+        height=max(1.1 + 0.38 * len(rows), 3 if len(curves) else 0), panels=2 if len(curves) else 1, same_y=False
+    )
+    axes = grid[0]
     for place, (row, speedup) in enumerate(rows):
         colour = "#999999" if row.same_answer is False else LINE_COLOURS[0]
         if row.ci_low is not None and row.ci_high is not None:
@@ -116,7 +120,18 @@ def _(result: Comparison) -> Figure:
     axes.invert_yaxis()
     axes.set(xscale="log", xlabel=f"speed-up over {result.baseline} (× faster; bars are confidence intervals)")
     _plain_ticks(axes, "x")
+    if len(curves):
+        _draw_curves(grid[1], curves)
     return figure
+
+
+def _draw_curves(axes: Axes, curves: pd.DataFrame) -> None:
+    for (name, curve), colour in zip(_groups(curves, "remedy"), LINE_COLOURS * 3, strict=False):
+        axes.plot(curve["workers"], curve["speedup"], "o-", markersize=4, color=colour, label=name)
+    axes.set(xscale="log", yscale="log", xlabel="workers", ylabel="speed-up over one worker")
+    for axis in "xy":
+        _plain_ticks(axes, axis)
+    axes.legend(frameon=False, labelcolor=_INK, fontsize=8)
 
 
 @plot.register(Table)
@@ -193,7 +208,7 @@ def to_svg(figure: Figure) -> str:
     return re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" role="img">', svg, count=1)
 
 
-def _figure(height: float, panels: int = 1) -> tuple[Figure, list[Axes]]:
+def _figure(height: float, panels: int = 1, *, same_y: bool = True) -> tuple[Figure, list[Axes]]:
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure
@@ -204,7 +219,7 @@ def _figure(height: float, panels: int = 1) -> tuple[Figure, list[Axes]]:
     )
     with mpl.rc_context(ink):
         figure = Figure(figsize=(8, height), layout="constrained")
-        grid = figure.subplots(1, panels, sharey=True, squeeze=False)[0].tolist()
+        grid = figure.subplots(1, panels, sharey=same_y, squeeze=False)[0].tolist()
     for axes in grid:
         axes.spines[["top", "right"]].set_visible(False)
     return figure, grid

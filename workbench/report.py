@@ -187,7 +187,7 @@ def _tables(result: Result) -> list[tuple[str, pd.DataFrame]]:
     import pandas as pd
 
     if isinstance(result, Comparison):
-        tables = [("", result.short_table())]
+        tables = [("", result.short_table()), ("By the number of workers", result.curves())]
     elif not isinstance(result, Diagnosis):
         tables = [("", result.table())]
     else:

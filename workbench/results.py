@@ -298,8 +298,27 @@ class Comparison(Result):
         )
 
     def summary(self) -> str:
-        """Return the short table as text, with the recommendation below."""
-        return f"{self.short_table().to_string(index=False, justify='left')}\n{self.reason}"
+        """Return the short table as text, with the notes and the recommendation below."""
+        table = self.short_table().drop(columns="note").to_string(index=False, justify="left")
+        notes = [f"{row.remedy}: {row.note}" for row in self.rows if row.note]
+        return "\n".join([table, *notes, self.reason])
+
+    def curves(self) -> pd.DataFrame:
+        """Return what the search for the number of workers found: ``remedy``, ``workers``, ``seconds``, ``speedup``.
+
+        Seconds are for all items, by the quickest of a few runs of a sample; speed-ups are against one worker.
+        """
+        import pandas as pd
+
+        found = [
+            (remedy, int(workers), min(times_s))
+            for name, times_s in self.raw.items()
+            for remedy, at, workers in [name.rpartition("@")]
+            if at
+        ]
+        alone_s = {remedy: seconds for remedy, workers, seconds in found if workers == 1}
+        rows = [(*point, alone_s[point[0]] / point[2]) for point in found]
+        return pd.DataFrame(rows, columns=["remedy", "workers", "seconds", "speedup"])
 
     def _repr_html_(self) -> str:
         return f"{self.short_table().to_html(index=False, border=0)}<p>{escape(self.reason)}</p>"

@@ -19,7 +19,7 @@ def power_sum_formula(n):
 
 @pytest.mark.slow
 def test_every_installed_remedy_gets_a_row_and_a_reason():
-    found = compare(power_sum, [1_000] * 50, budget_s=20, progress=False)
+    found = compare(power_sum, [1_000] * 50, budget_s=40, progress=False)
     verdicts = {row.remedy: row.verdict for row in found.rows}
     assert verdicts.keys() >= {"sequential", "threads", "processes", "asyncio", "memo", "stored", "compiled"}
     assert verdicts["asyncio"] == "skipped"

@@ -75,7 +75,7 @@ def test_an_alarm_that_is_lost_in_a_clean_up_rings_again():
     assert time.monotonic() - start_s < 30
 
 
-HUNG = r"not done after [\d.]+ s; what it started may still run"
+HUNG = r"not done after [\d.]+ s; threads that it started may still run"
 
 
 @pytest.mark.slow

@@ -14,6 +14,10 @@ CELLS = [
     "async def nap(): await asyncio.sleep(0.6)\n"
     "d = await diagnose(nap)\nprint(d.verdict, d.waits[0].function)",
     "%diagnose -r x 1",
+    "import workbench.remedies\nnap = lambda n: time.sleep(0.005)\n"
+    "c = %compare -o -r threads -b 4s nap, range(8)\nprint(c.recommended, c.items)",
+    "%compare -r magic nap, [1]",
+    "%compare nap",
 ]
 
 
@@ -28,3 +32,6 @@ def test_magics_work_in_a_kernel() -> None:
     assert texts[4] == "7\n"
     assert texts[5] == "idle nap\n"
     assert "pass how often" in texts[6]
+    assert texts[7] == "threads 8\n"
+    assert "no remedy 'magic' is installed" in texts[8]
+    assert "pass a function and its items" in texts[9]

@@ -4,12 +4,15 @@ import asyncio
 import inspect
 import os
 import signal
+import subprocess
+import sys
 import threading
+import time
 from importlib.metadata import entry_points
 
 import pytest
 
-from workbench import NotApplicableError, remedies
+from workbench import NotApplicableError, UsageError, remedies
 from workbench.caches import Cache, Memory
 
 
@@ -40,10 +43,18 @@ async def refuse_two_later(n):
     return refuse_two(n)
 
 
+def applies(run):
+    try:
+        return run(increment, [1]) == [2]
+    except NotApplicableError:
+        return False
+
+
 PLAIN = {
     "sequential": remedies.sequential,
     "threads": remedies.threads,
     "processes": remedies.processes,
+    "cluster": remedies.cluster,
     "memo": remedies.memo,
     "stored": remedies.stored,
     "cached": remedies.cached(Cache(Memory())),
@@ -54,6 +65,9 @@ PLAIN = {
     "twin by threads": remedies.twin(increment, by=remedies.threads),
     "async twin": remedies.twin(increment_later, by=remedies.asynchronous),
 }
+#: Remedies that some Pythons have.
+NEWER = {"subinterpreters": remedies.subinterpreters, "free-threading": remedies.free_threads}
+PLAIN |= {name: run for name, run in NEWER.items() if applies(run)}
 COROUTINES = {
     "sequential": remedies.sequential,
     "asyncio": remedies.asynchronous,
@@ -86,6 +100,11 @@ def test_answers_come_in_the_order_of_the_items(run, func, workers):
 
 
 @every_remedy
+def test_no_items_have_no_answers(run, func):
+    assert run(func, [], workers=2) == []
+
+
+@every_remedy
 def test_items_are_left_as_they_are(run, func):
     items = [3, 1, 2]
     run(func, items)
@@ -108,7 +127,9 @@ def test_no_thread_is_left_behind(run, func):
     assert left == []
 
 
-@pytest.mark.parametrize("name", ["sequential", "threads", "processes", "memo", "stored", "compiled", "celery"])
+@pytest.mark.parametrize(
+    "name", ["sequential", "threads", "processes", "cluster", "memo", "stored", "compiled", "celery"]
+)
 def test_the_tasks_own_exception_comes_through(name):
     with pytest.raises(ValueError, match=r"^not two$"):
         PLAIN[name](refuse_two, [1, 2, 3], workers=2)
@@ -121,7 +142,7 @@ def test_a_coroutines_own_exception_comes_through(name):
 
 
 def test_every_installed_remedy_is_in_the_list():
-    listed = {run for run in (*PLAIN.values(), *COROUTINES.values()) if inspect.isfunction(run)}
+    listed = {run for run in (*PLAIN.values(), *COROUTINES.values(), *NEWER.values()) if inspect.isfunction(run)}
     assert {point.load() for point in entry_points(group="workbench.remedies")} <= listed
 
 
@@ -131,6 +152,9 @@ def test_every_installed_remedy_is_in_the_list():
         (remedies.asynchronous, increment, [1], "not a coroutine function: asyncio needs an async twin"),
         (remedies.threads, increment_later, [1], "threads need a plain one"),
         (remedies.processes, increment_later, [1], "processes need a plain one"),
+        (remedies.cluster, increment_later, [1], "a cluster needs a plain one"),
+        (remedies.cluster, increment, [1, threading.Lock()], r"item 1 \(lock\) doesn't pickle"),
+        (remedies.cluster, lambda n: threading.Lock(), [1], "an answer doesn't pickle, so"),
         (remedies.compiled, increment_later, [1], "plain Python functions only, not coroutines"),
         (remedies.compiled, abs, [1], "plain Python functions only, not a builtin_function_or_method"),
         (remedies.compiled, lambda n: {}.get(os.getenv("HOME")), [1], "numba can't compile it: "),
@@ -166,14 +190,73 @@ def test_processes_name_the_function_that_can_not_be_sent():
         remedies.processes(guarded, [1], workers=2)
 
 
-def test_processes_refuse_a_function_that_no_child_can_import(tmp_path, monkeypatch):
+@pytest.mark.parametrize("run", [remedies.processes, remedies.cluster])
+def test_a_function_that_no_child_can_import_is_refused(run, tmp_path, monkeypatch):
     (tmp_path / "only_here.py").write_text("def double(n):\n    return 2 * n\n")
     monkeypatch.syspath_prepend(tmp_path)
     from only_here import double
 
     (tmp_path / "only_here.py").unlink()
     with pytest.raises(NotApplicableError, match="a worker process can't load the function or an item"):
-        remedies.processes(double, [1], workers=2)
+        run(double, [1], workers=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "needed"), [("subinterpreters", "need Python 3.14"), ("free-threading", "a free-threaded Python")]
+)
+def test_what_this_python_does_not_have_is_told(name, needed):
+    if name in PLAIN:
+        assert PLAIN[name](increment, [1, 2], workers=2) == [2, 3]
+    else:
+        with pytest.raises(NotApplicableError, match=needed):
+            NEWER[name](increment, [1])
+
+
+def test_a_cluster_is_started_once_and_ends_with_the_process():
+    code = (
+        "import os; from workbench.remedies import cluster\n"
+        "print(*{pid for _ in range(3) for pid in cluster(lambda n: __import__('os').getpid(), range(40))})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True)
+    workers = {int(pid) for pid in done.stdout.split()}
+    assert 1 <= len(workers) <= os.cpu_count()
+    assert not [pid for pid in workers if os.path.exists(f"/proc/{pid}")]
+    assert "Traceback" not in done.stderr
+
+
+def test_what_hangs_on_the_cluster_ends_with_an_interrupt(tmp_path):
+    remedies.cluster(increment, [1])
+
+    def hang(path):
+        path.write_text(str(os.getpid()))
+        time.sleep(3600)
+
+    interrupt = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
+    interrupt.start()
+    with pytest.raises(KeyboardInterrupt):
+        remedies.cluster(hang, [tmp_path / "pid"])
+    interrupt.join()
+    pid = (tmp_path / "pid").read_text()
+    until_s = time.monotonic() + 30
+    while os.path.exists(f"/proc/{pid}") and time.monotonic() < until_s:
+        time.sleep(0.05)
+    assert not os.path.exists(f"/proc/{pid}")
+    assert remedies.cluster(increment, [1, 2]) == [2, 3]
+
+
+def test_any_scheduler_can_be_named(monkeypatch):
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as running:
+        assert remedies.cluster_at(running.scheduler_address)(increment, [1, 2]) == [2, 3]
+        monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", running.scheduler_address)
+        here = remedies.cluster(lambda n: os.getpid(), [1])
+        assert here == [os.getpid()]
+
+
+def test_no_scheduler_at_that_address_is_one_line():
+    with pytest.raises(UsageError, match=r"no Dask scheduler answers at tcp://127.0.0.1:1: "):
+        remedies.cluster_at("tcp://127.0.0.1:1")(increment, [1])
 
 
 def test_processes_say_that_a_worker_died():

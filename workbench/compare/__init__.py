@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import copy
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -10,19 +10,26 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from workbench.compare.answers import Equal
+from workbench.compare.failures import raised_by
+from workbench.compare.forecast import Forecast
 from workbench.compare.plugins import Remedy, Traits, find_remedies
-from workbench.compare.prediction import Overhead, Prediction, cores_to_give, count_distinct, predict
-from workbench.compare.statistics import Interval, interval, is_look
+from workbench.compare.prediction import Prediction
+from workbench.compare.search import sample_size
+from workbench.compare.statistics import Interval, interval, is_look, oddities
 from workbench.compare.trials import Clock, Trial, Trials, long_lived_objects_frozen, one_line
-from workbench.diagnose import diagnose
 from workbench.errors import TaskError, UsageError
-from workbench.records import cores_allowed, provenance
+from workbench.records import provenance
 from workbench.results import Comparison, ComparisonRow, Diagnosis
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
 __all__ = ["compare"]
+
+#: The share of the budget, one part in so many, for which the task is diagnosed.
+DIAGNOSED = 20
+#: Remedies that are this near to the best are as good, if they are a smaller change.
+AS_GOOD = 0.9
 
 
 def compare(
@@ -70,8 +77,8 @@ def compare(
         ``equal(expected, actual)`` says of one item's answers whether they are near enough; exact equality when None.
     diagnosis
         Of the task as the baseline does it, from which speed-ups are predicted (see `workbench.compare.prediction`) and
-        shown beside the measured ones. True makes one, which runs the task once more, for half a second at least;
-        False predicts nothing.
+        shown beside the measured ones. True makes one, which does some of the items once more, for half a second at
+        least; False predicts nothing.
     seed
         Of the random order.
     progress
@@ -83,14 +90,15 @@ def compare(
     -------
     Comparison
         One row for each remedy, the baseline first. A remedy that raises has verdict ``failed``, one that says that it
-        does not apply ``skipped``, one with other answers ``wrong``, each with the reason in ``note``.
+        does not apply ``skipped``, one with other answers or side effects ``wrong``, each with the reason in ``note``.
+        The baseline's note tells of items that raise, of answers that change, and of what the task does besides.
 
     Raises
     ------
     UsageError
         No items, an unknown remedy, a number out of range.
     TaskError
-        The baseline fails.
+        The baseline fails, on every item.
     KeyboardInterrupt
         Interrupted; what was measured is in its attribute ``comparison`` (in IPython: ``sys.last_value.comparison``).
 
@@ -111,7 +119,15 @@ def compare(
     ways = {**find_remedies([baseline]), **{name: run for name, run in chosen.items() if name != baseline}}
     traits = {name: Traits.of(run) for name, run in ways.items()}
     trials = [
-        Trial(name, partial(run, func), workers=workers, search=workers is None and traits[name].scales)
+        Trial(
+            name,
+            run,
+            func,
+            workers=workers,
+            search=workers is None and traits[name].scales,
+            pure=traits[name].pure and name != baseline,
+            effort=traits[name].effort,
+        )
         for name, run in ways.items()
     ]
     bench = Trials(trials[0], trials[1:], items, budget_s=budget_s, equal=equal, seed=seed, clock=clock)
@@ -140,11 +156,9 @@ def compare(
             bench.warm_up()
             modelled = [trial for trial in bench.active if traits[trial.name].model]
             if modelled and diagnosis is not False:
-                plain = _diagnosed(ways[baseline], func, items) if diagnosis is True else diagnosis
-                cores = cores_to_give(cores_allowed())
+                forecast = _forecast(bench, None if diagnosis is True else diagnosis)
                 predictions |= {
-                    trial.name: _predict(ways[trial.name], trial.workers, cores, plain, func, items)
-                    for trial in modelled
+                    trial.name: forecast.predict(trial.run, traits[trial.name], trial.workers) for trial in modelled
                 }
             _play(bench, precision, bar)
     except KeyboardInterrupt as interrupt:
@@ -153,29 +167,20 @@ def compare(
     return result()
 
 
-def _diagnosed(run: Remedy, func: Callable[[Any], Any], items: list[Any]) -> Diagnosis:
-    found: Diagnosis
+def _forecast(bench: Trials, diagnosis: Diagnosis | None) -> Forecast:
+    plain = bench.baseline
+    items = bench.fresh_items()
+    sample = sample_size(len(items), plain.cost_s, bench.budget_s / DIAGNOSED)
+    run = plain.run if not bench.conduct.changes else partial(_on_copies, plain.run)
     try:
-        found = diagnose(run, func, items)
+        return Forecast.of(run, plain.func, items, bench.expected, sample=sample, diagnosis=diagnosis)
     except Exception as error:
         raise TaskError(f"the task itself fails: {one_line(error)}") from error
-    return found
 
 
-def _predict(
-    run: Remedy, workers: int | None, cores: float, diagnosis: Diagnosis, func: Callable[[Any], Any], items: list[Any]
-) -> Prediction:
-    traits = Traits.of(run)
-    workers = workers or (cores_allowed() if traits.per_core else 1)
-    return predict(
-        diagnosis,
-        traits.model,
-        items=len(items),
-        distinct=count_distinct(items),
-        workers=workers,
-        cores=cores,
-        overhead=Overhead.measure(run, items, workers, later=inspect.iscoroutinefunction(func)),
-    )
+def _on_copies(run: Remedy, func: Callable[[Any], Any], items: list[Any]) -> list[Any]:
+    """Run a task that changes its items, for a diagnosis that may repeat it."""
+    return run(func, copy.deepcopy(items))
 
 
 def _play(bench: Trials, precision: float, bar: tqdm[Any]) -> None:
@@ -200,27 +205,41 @@ def _interval(trial: Trial, bench: Trials, *, last: bool) -> Interval:
 
 def _baseline_row(bench: Trials) -> ComparisonRow:
     trial = bench.baseline
+    notes = (
+        trial.note,
+        raised_by(bench.expected),
+        f"its own answers change: {trial.differs}; pass equal=" if trial.differs else "",
+        *bench.conduct.notes,
+    )
     return ComparisonRow(
         remedy=trial.name,
         median_s=median(trial.times_s) if trial.times_s else None,
         speedup=1.0 if trial.times_s else None,
         same_answer=not trial.differs,
         verdict="failed" if trial.ended else "baseline",
-        note=f"its own answers change: {trial.differs}; pass equal=" if trial.differs else trial.note,
+        note="; ".join(filter(None, (*notes, oddities(trial.times_s)))),
     )
 
 
 def _row(trial: Trial, bench: Trials, traits: Traits, predicted: Prediction | None) -> ComparisonRow:
+    if trial.pure and bench.baseline.differs:
+        return ComparisonRow(remedy=trial.name, verdict="skipped", note="not a pure function: its answers change")
+    if trial.ended == "wrong":
+        return ComparisonRow(remedy=trial.name, verdict="wrong", same_answer=False, note=trial.note)
     if trial.ended in ("failed", "skipped") or not trial.times_s:
         return ComparisonRow(remedy=trial.name, verdict=trial.ended or "skipped", note=trial.note or "not measured yet")
     # A trial that settled did so at a planned look; for all others this is the last one.
     found = _interval(trial, bench, last=trial.ended != "settled")
     one_round = len(trial.times_s) == 1
+    unsure = bool(bench.baseline.differs)
     notes = (
-        trial.differs,
+        "" if unsure else trial.differs,
+        "its answers can't be checked, for the task's own change" if unsure else "",
+        trial.note,
         traits.assumes and f"assumes that {traits.assumes}",
         "no time for a warm-up: its first run counts" if bench.first_is_warm_up else "",
         "one round tells no interval: raise budget_s" if one_round else "",
+        oddities(trial.times_s),
     )
     return ComparisonRow(
         remedy=trial.name,
@@ -232,8 +251,8 @@ def _row(trial: Trial, bench: Trials, traits: Traits, predicted: Prediction | No
         predicted=predicted.speedup if predicted else None,
         predicted_low=predicted.low if predicted else None,
         predicted_high=predicted.high if predicted else None,
-        same_answer=not trial.differs,
-        verdict="wrong" if trial.differs else found.verdict,
+        same_answer=None if unsure else not trial.differs,
+        verdict="wrong" if trial.differs and not unsure else found.verdict,
         note="; ".join(filter(None, notes)),
     )
 
@@ -242,11 +261,26 @@ def _recommend(rows: tuple[ComparisonRow, ...], traits: Mapping[str, Traits]) ->
     faster = [row for row in rows if row.verdict == "faster" and not traits[row.remedy].assumes]
     if not faster:
         return None, "Keep it as it is: no remedy with the same answers was shown to be faster."
-    best = max(faster, key=lambda row: row.speedup or 0)
-    workers = f" ({best.workers} workers)" if best.workers else ""
-    price = f" Its price: {traits[best.remedy].price}." if traits[best.remedy].price else ""
-    sure = f"{best.ci_low:.3g} to {best.ci_high:.3g}"
-    return best.remedy, f"{best.remedy}{workers} is {best.speedup:.3g} times faster ({sure}), same answers.{price}"
+    best = max(faster, key=_speedup)
+    if not best.same_answer:
+        how = f"{_with_workers(best)} was {best.speedup:.3g} times faster"
+        return None, f"Keep it as it is, or pass equal=: its answers change, so none can be checked. {how}."
+    # As fast as far as these rounds can tell, and nearly so by what they measured: then the smaller change is better.
+    good = [row for row in faster if _speedup(row) >= AS_GOOD * _speedup(best) and (row.ci_high or 0) >= _speedup(best)]
+    chosen = min([best, *good], key=lambda row: (traits[row.remedy].effort, -_speedup(row)))
+    sure = f"{chosen.ci_low:.3g} to {chosen.ci_high:.3g}"
+    better = f" {_with_workers(best)} is as fast and a larger change." if chosen is not best else ""
+    price = f" Its price: {traits[chosen.remedy].price}." if traits[chosen.remedy].price else ""
+    reason = f"{_with_workers(chosen)} is {chosen.speedup:.3g} times faster ({sure}), same answers.{better}{price}"
+    return chosen.remedy, reason
+
+
+def _speedup(row: ComparisonRow) -> float:
+    return row.speedup or 0.0
+
+
+def _with_workers(row: ComparisonRow) -> str:
+    return f"{row.remedy} ({row.workers} workers)" if row.workers else row.remedy
 
 
 def _raw(trials: list[Trial]) -> dict[str, list[float]]:

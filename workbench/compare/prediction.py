@@ -1,55 +1,57 @@
 """How much a remedy will gain, said before trying it: from one diagnosis of the task, by a stated model.
 
 **What goes in.** A `Diagnosis` of the plain, sequential task splits its wall time into CPU time with the GIL held, *g*
-(the parts ``python`` and ``gil``), CPU time without it, *n* (``native``), waiting that others can do at the same time,
-*w* (``network``, ``disk``, ``sleep``, ``child``), and what stays serial, *s* (``lock``, ``other``). Waiting for a core
-(``runqueue``) stretches g and n alike. The items tell their number *N* and how many of them are distinct, *D*. How
-many cores the machine has to give just now, *C*, is measured (`cores_to_give`), and so is what the remedy itself costs,
-with functions that do nothing (`Overhead`): *o* for all items, which includes pickling them where they are pickled, and
-*b* for getting its workers to work.
+(the parts ``python`` and ``gil``), CPU time without it, *n* (``native``, and what child processes computed), waiting
+that others can do at the same time, *w* (``network``, ``sleep``, the rest of ``child``), waiting for the disk, *d*, and
+what stays serial, *s* (``lock``, ``other``). Waiting for a core (``runqueue``) stretches g and n alike. The items tell
+their number *N* and how many of them are distinct, *D*. `workbench.compare.forecast` measures the rest: how many cores
+the machine has to give just now, *C*; how many writes the disk takes at once, *E*; in which share of the time somebody
+holds the GIL, for native code may hold it too, as that of ``json`` does, which moves time from n to g; and, with
+functions that do nothing, what the remedy itself costs (`Overhead`): *o* for all items, which includes sending them and
+their answers where they are sent, and *b* for getting its workers to work.
 
 **The model.** With *k* workers a remedy is as slow as its narrowest place (operational analysis: Lazowska and others,
-*Quantitative System Performance*, 1984, chapter 5); one worker gets up to ``p = ceil(N / k) / N`` of the items:
+*Quantitative System Performance*, 1984, chapter 5); one worker gets up to ``p = ceil(N / k) / N`` of the items. Nobody
+is at that place while the first item comes to it and the last one leaves, which adds one item's time elsewhere, left
+out here:
 
-========= =============================================================
-threads   s + b + max(g + o, (g + n) / min(C, k), (g + n + w) p)
-asyncio   s + b + max(g + n + o, (g + n + w) p)
-processes s + max(b, o) + max((g + n) / min(C, k), (g + n + w) p)
-queue     s + max(o + (g + n) / min(C, k), (g + n + w) p)
-memo      (g + n + w + s) D / N + o
-========= =============================================================
+================ ==============================================================================
+threads          s + b + max(g + o (1 - k / N), (g + n) / min(C, k), d / min(E, k), (g + n + w + d) p)
+free threads     s + max(b, o) + max((g + n) / min(C, k), d / min(E, k), (g + n + w + d) p)
+processes        the same
+cluster          the same, with a worker for each core
+asyncio          s + b + max(g + n + o (1 - k / N), (g + n + w + d) p)
+queue            s + max(o + (g + n) / min(C, k), (g + n + w + d) p)
+memo             (g + n + w + d + s) D / N + o
+================ ==============================================================================
 
 A queue's own work, *o*, is done by the same cores: publishing, the broker, and the workers' part of it. It hides behind
 waiting at best; at worst, the slow end, it is added to it.
 
 **The interval.** The fast end is that bound. The slow end lets workers queue as if how long each stay takes were
-exponentially distributed (mean value analysis of the same places, chapter 6): real tasks lie between. The prediction is
-a quarter of the way from the fast to the slow end, and both ends are moved out by `DOUBT`, for what a diagnosis and a
-machine vary by.
+exponentially distributed (mean value analysis of the same places, chapter 6), and lets threads in native code that are
+more than the cores slow each other down (`CROWDING`): real tasks lie between. The prediction is a quarter of the way
+from the fast to the slow end, and both ends are moved out by `DOUBT`, for what a diagnosis and a machine vary by.
 """
 
 from __future__ import annotations
 
-import asyncio
 import math
-import pickle
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from statistics import median
-from typing import Any
 
 from workbench.errors import UsageError
 from workbench.results import Diagnosis
 
 #: Which parts of a diagnosis make up the letters of the model.
-GIL, WAITING, SERIAL = ("python", "gil"), ("network", "disk", "sleep", "child"), ("lock", "other")
+GIL, WAITING, SERIAL = ("python", "gil"), ("network", "sleep", "child"), ("lock", "other")
 #: What diagnoses of the same task differ by, as a share of their time.
-DOUBT = 0.1
-#: A nap is long enough for all workers to be at work at once.
-NAP_S = 0.005
-#: How much is hashed, and how often, to measure the cores: some milliseconds, a few times.
-BURN_BYTES, BURNS = 8_000_000, 9
+DOUBT = 0.2
+#: How much slower native code may get whenever there are twice as many threads for the same cores: they evict each
+#: other's caches and wait for the same page tables. Most of it is measured at hashing freshly allocated megabytes.
+CROWDING = 0.3
+#: joblib looks for answers this often, so a pool of processes may be done that much earlier than it is seen to be.
+POLL_S = 0.01
 #: Where between the fast and the slow end the prediction lies.
 LIKELY = 0.25
 
@@ -65,93 +67,14 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Overhead:
-    """What a remedy itself costs, in seconds: for calls that do nothing, and for getting its workers to work."""
+    """What a remedy itself costs, in seconds: for calls that do nothing, and for getting its workers to work.
+
+    ``turns_s`` is the CPU time that the event loop takes in the baseline, where coroutines are awaited one by one.
+    """
 
     calls_s: float = 0.0
     start_s: float = 0.0
-
-    @classmethod
-    def measure(cls, remedy: Callable[..., list[Any]], items: Sequence[Any], workers: int, *, later: bool) -> Overhead:
-        """Measure it; ``later`` says whether the remedy is for coroutine functions."""
-        nothing, nap = (do_nothing_later, nap_later) if later else (do_nothing, take_a_nap)
-
-        def least_s(func: Callable[[Any], Any], some: Sequence[Any]) -> float:
-            times_s = []
-            for _ in range(3):
-                start_s = time.perf_counter()
-                remedy(func, some, workers=workers)
-                times_s.append(time.perf_counter() - start_s)
-            return min(times_s)
-
-        # Pools start a worker when all others are busy: only items that take a while get them all to work.
-        return cls(least_s(nothing, items), max(0.0, least_s(nap, items[:workers]) - NAP_S))
-
-
-def do_nothing(item: Any) -> None:
-    """Stand in for a function that takes no time."""
-
-
-async def do_nothing_later(item: Any) -> None:
-    """Stand in for a coroutine function that takes no time."""
-
-
-def take_a_nap(item: Any) -> None:
-    """Stand in for a function that waits for `NAP_S`."""
-    time.sleep(NAP_S)
-
-
-async def nap_later(item: Any) -> None:
-    """Stand in for a coroutine function that waits for `NAP_S`."""
-    await asyncio.sleep(NAP_S)
-
-
-def cores_to_give(cores: int) -> float:
-    """Measure how many cores' worth of work this machine does at once, right now, when asked for ``cores`` of them.
-
-    Neighbours take their share, and two hyper-threads of a core are less than two cores.
-
-    Examples
-    --------
-    >>> cores_to_give(1)
-    1.0
-    """
-    if cores == 1:
-        return 1.0
-    import hashlib
-    from concurrent.futures import ThreadPoolExecutor
-
-    load = bytes(BURN_BYTES)
-
-    def burn(_: int) -> None:
-        hashlib.sha256(load)  # lets go of the GIL
-
-    alone_s: list[float] = []
-    together_s: list[float] = []
-    with ThreadPoolExecutor(cores) as pool:
-        for _ in range(BURNS):
-            for many, times_s in ((1, alone_s), (cores, together_s)):
-                start_s = time.perf_counter()
-                list(pool.map(burn, range(many)))
-                times_s.append(time.perf_counter() - start_s)
-    return min(max(cores * median(alone_s) / median(together_s), 1.0), float(cores))
-
-
-def count_distinct(items: Sequence[Any]) -> int:
-    """Return how many items differ; all of them where that can't be found out.
-
-    Examples
-    --------
-    >>> count_distinct([1, 1.0, 1, True]), count_distinct([[1], [2], [1]]), count_distinct([print, lambda: 1])
-    (3, 2, 2)
-    """
-    try:
-        return len({(type(item), item) for item in items})
-    except TypeError:  # not hashable
-        pass
-    try:
-        return len({pickle.dumps(item) for item in items})
-    except Exception:  # whatever an item's __reduce__ raises
-        return len(items)
+    turns_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -161,23 +84,36 @@ class Demand:
     gil_s: float
     native_s: float
     waiting_s: float
+    disk_s: float
     serial_s: float
     items: int
     distinct: int
 
     @classmethod
-    def of(cls, diagnosis: Diagnosis, *, items: int, distinct: int) -> Demand:
-        """Read it from a diagnosis of the task done sequentially."""
+    def of(
+        cls, diagnosis: Diagnosis, *, items: int, distinct: int, share: float = 1.0, gil: float | None = None
+    ) -> Demand:
+        """Read it from a diagnosis of that share of the items, done sequentially."""
+        times = 1 / (diagnosis.runs * share)
 
-        def seconds(*names: str) -> float:
-            return sum(diagnosis.parts.get(name, 0.0) for name in names) / diagnosis.runs
+        def seconds(*names: str, of: Mapping[str, float] = diagnosis.parts) -> float:
+            return sum(of.get(name, 0.0) for name in names) * times
 
-        cpu_s = seconds(*GIL, "native")
+        gil_s, native_s, waiting_s = seconds(*GIL), seconds("native"), seconds(*WAITING)
+        cpu_s = gil_s + native_s
         stretch = 1 + seconds("runqueue") / cpu_s if cpu_s else 1.0
+        # Children compute without this process's GIL, while it is told as running their code, or as waiting for them.
+        children_s = seconds("children_s", of=diagnosis.counters)
+        seen_s = min(children_s, max(0.0, cpu_s - seconds("user_s", "system_s", of=diagnosis.counters)), gil_s)
+        unseen_s = min(children_s - seen_s, waiting_s)
+        if gil is not None:
+            held_s = min(max(0.0, gil * diagnosis.wall_s * times - gil_s), native_s)
+            gil_s, native_s = gil_s + held_s, native_s - held_s
         return cls(
-            gil_s=seconds(*GIL) * stretch,
-            native_s=seconds("native") * stretch,
-            waiting_s=seconds(*WAITING),
+            gil_s=(gil_s - seen_s) * stretch,
+            native_s=(native_s + seen_s) * stretch + unseen_s,
+            waiting_s=waiting_s - unseen_s,
+            disk_s=seconds("disk"),
             serial_s=seconds(*SERIAL),
             items=items,
             distinct=distinct,
@@ -191,7 +127,15 @@ class Demand:
     @property
     def total_s(self) -> float:
         """What the task takes sequentially."""
-        return self.cpu_s + self.waiting_s + self.serial_s
+        return self.cpu_s + self.waiting_s + self.disk_s + self.serial_s
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the machine does at once: so many cores' work, and so many writes to disk."""
+
+    cores: float
+    disks: float
 
 
 NO_OVERHEAD = Overhead()
@@ -205,6 +149,9 @@ def predict(
     distinct: int | None = None,
     workers: int = 1,
     cores: float = 1,
+    disks: float = math.inf,
+    gil: float | None = None,
+    share: float = 1.0,
     overhead: Overhead = NO_OVERHEAD,
 ) -> Prediction:
     """Predict the speed-up of a remedy from a diagnosis of the plain, sequential task.
@@ -212,13 +159,17 @@ def predict(
     Parameters
     ----------
     diagnosis
-        Of all items, one after the other.
+        Of the items, one after the other.
     model
-        ``threads``, ``asyncio``, ``processes``, ``queue`` or ``memo``.
+        ``threads``, ``free threads``, ``asyncio``, ``processes``, ``cluster``, ``queue`` or ``memo``.
     items, distinct
         How many items there are, and how many of them differ; all when None.
-    workers, cores
-        How many workers the remedy has, and how many cores there are for them.
+    workers, cores, disks
+        How many workers the remedy has, how many cores there are for them, and how many writes the disk takes at once.
+    gil
+        The share of the time that the GIL is held; as the diagnosis says when None: in Python, and not in native code.
+    share
+        The share of the items that was diagnosed.
     overhead
         What the remedy itself costs.
 
@@ -241,73 +192,115 @@ def predict(
     """
     if model not in MODELS:
         raise UsageError(f"there is no model {model!r}; there are {', '.join(MODELS)}")
-    demand = Demand.of(diagnosis, items=items, distinct=items if distinct is None else distinct)
+    demand = Demand.of(diagnosis, items=items, distinct=distinct or items, share=share, gil=gil)
     if not demand.total_s > 0:
         raise UsageError("the diagnosis has no time in its parts: nothing can be predicted from it")
-    fast_s, slow_s = MODELS[model](demand, min(workers, items), cores, overhead)
+    fast_s, slow_s = MODELS[model](demand, min(workers, items), Machine(cores, disks), overhead)
     likely_s = fast_s + LIKELY * (slow_s - fast_s)
     low, high = demand.total_s / slow_s / (1 + DOUBT), demand.total_s / fast_s * (1 + DOUBT)
     return Prediction(demand.total_s / likely_s, low, high)
 
 
-def _threads(demand: Demand, workers: int, cores: float, overhead: Overhead) -> tuple[float, float]:
-    gil_s = demand.gil_s + overhead.calls_s
-    bound_s = max(gil_s, demand.cpu_s / min(cores, workers), _largest_part_s(demand, workers))
-    queued_s, unqueued_s = _at_the_cores(demand.native_s, workers, cores)
-    slow_s = _queueing_s([gil_s, queued_s], demand.waiting_s + unqueued_s, workers)
+def _threads(demand: Demand, workers: int, machine: Machine, overhead: Overhead) -> tuple[float, float]:
+    gil_s = demand.gil_s + _later_calls_s(demand, workers, overhead)
+    crowd = 1 + CROWDING * math.log2(max(1.0, workers / machine.cores))
+    bound_s, slow_s = _pool_s(demand, workers, machine, gil_s=gil_s, crowded_s=demand.native_s * crowd)
     extra_s = demand.serial_s + overhead.start_s
-    return bound_s + extra_s, max(bound_s, slow_s) + extra_s
+    return bound_s + extra_s, slow_s + extra_s
 
 
-def _asyncio(demand: Demand, workers: int, cores: float, overhead: Overhead) -> tuple[float, float]:
-    loop_s = demand.cpu_s + overhead.calls_s
-    bound_s = max(loop_s, _largest_part_s(demand, workers))
-    slow_s = _queueing_s([loop_s], demand.waiting_s, workers)
-    extra_s = demand.serial_s + overhead.start_s
-    return bound_s + extra_s, max(bound_s, slow_s) + extra_s
-
-
-def _processes(demand: Demand, workers: int, cores: float, overhead: Overhead) -> tuple[float, float]:
-    bound_s = max(demand.cpu_s / min(cores, workers), _largest_part_s(demand, workers))
-    queued_s, unqueued_s = _at_the_cores(demand.cpu_s, workers, cores)
-    slow_s = _queueing_s([queued_s], demand.waiting_s + unqueued_s, workers)
+def _free_threads(demand: Demand, workers: int, machine: Machine, overhead: Overhead) -> tuple[float, float]:
+    crowd = 1 + CROWDING * math.log2(max(1.0, workers / machine.cores))
+    bound_s, slow_s = _pool_s(demand, workers, machine, gil_s=0.0, crowded_s=demand.cpu_s * crowd)
     extra_s = demand.serial_s + max(overhead.calls_s, overhead.start_s)
+    return bound_s + extra_s, slow_s + extra_s
+
+
+def _asyncio(demand: Demand, workers: int, machine: Machine, overhead: Overhead) -> tuple[float, float]:
+    # One turn of the event loop serves all that wait; one after the other, each item takes a turn of its own.
+    turns_s = min(overhead.turns_s * (1 - 1 / workers), demand.cpu_s)
+    loop_s = demand.cpu_s - turns_s + _later_calls_s(demand, workers, overhead)
+    bound_s = max(_busiest_s(demand, loop_s, loop_s), _largest_part_s(demand, workers))
+    slow_s = _queueing_s([loop_s], demand.waiting_s + demand.disk_s, workers)
+    extra_s = demand.serial_s + overhead.start_s
     return bound_s + extra_s, max(bound_s, slow_s) + extra_s
 
 
-def _queue(demand: Demand, workers: int, cores: float, overhead: Overhead) -> tuple[float, float]:
-    computing_s = overhead.calls_s + demand.cpu_s / min(cores, workers)
+def _processes(demand: Demand, workers: int, machine: Machine, overhead: Overhead) -> tuple[float, float]:
+    if workers == 1:  # this process, as in joblib
+        return demand.total_s + overhead.calls_s, demand.total_s + overhead.calls_s
+    bound_s, slow_s = _pool_s(demand, workers, machine, gil_s=0.0, crowded_s=demand.cpu_s)
+    extra_s = demand.serial_s + max(overhead.calls_s, overhead.start_s)
+    return bound_s + extra_s, slow_s + extra_s + POLL_S
+
+
+def _cluster(demand: Demand, workers: int, machine: Machine, overhead: Overhead) -> tuple[float, float]:
+    return _processes(demand, min(math.ceil(machine.cores), demand.items), machine, overhead)
+
+
+def _queue(demand: Demand, workers: int, machine: Machine, overhead: Overhead) -> tuple[float, float]:
+    computing_s = overhead.calls_s + demand.cpu_s / min(machine.cores, workers)
     bound_s = max(computing_s, _largest_part_s(demand, workers))
-    queued_s, unqueued_s = _at_the_cores(demand.cpu_s, workers, cores)
-    slow_s = overhead.calls_s + _queueing_s([queued_s], demand.waiting_s + unqueued_s, workers)
+    queued_s, unqueued_s = _queued(demand.cpu_s, workers, machine.cores)
+    slow_s = overhead.calls_s + _queueing_s([queued_s], demand.waiting_s + demand.disk_s + unqueued_s, workers)
     return bound_s + demand.serial_s, max(bound_s, slow_s) + demand.serial_s
 
 
-def _memo(demand: Demand, workers: int, cores: float, overhead: Overhead) -> tuple[float, float]:
+def _memo(demand: Demand, workers: int, machine: Machine, overhead: Overhead) -> tuple[float, float]:
     time_s = demand.total_s * demand.distinct / demand.items + overhead.calls_s
     return time_s, time_s
 
 
-MODELS: dict[str, Callable[[Demand, int, float, Overhead], tuple[float, float]]] = {
+MODELS: dict[str, Callable[[Demand, int, Machine, Overhead], tuple[float, float]]] = {
     "threads": _threads,
+    "free threads": _free_threads,
     "asyncio": _asyncio,
     "processes": _processes,
+    "cluster": _cluster,
     "queue": _queue,
     "memo": _memo,
 }
 
 
-def _at_the_cores(cpu_s: float, workers: int, cores: float) -> tuple[float, float]:
-    """Return what of the CPU time workers queue for and what not.
+def _pool_s(demand: Demand, workers: int, machine: Machine, *, gil_s: float, crowded_s: float) -> tuple[float, float]:
+    """Return the fast and the slow end of a pool whose workers share a GIL, the cores and the disk.
 
-    No worker waits for a core where there is one for each. With more workers, C cores are a queue that is C times as
-    quick, and the rest of each visit is mere time (Seidmann's approximation).
+    ``crowded_s`` is the CPU time outside the GIL, as it gets when workers crowd the cores.
     """
-    return (0.0, cpu_s) if workers <= cores else (cpu_s / cores, cpu_s * (1 - 1 / cores))
+    bound_s = max(
+        _busiest_s(demand, gil_s, gil_s),
+        _busiest_s(demand, demand.cpu_s, demand.cpu_s / min(machine.cores, workers)),
+        _busiest_s(demand, demand.disk_s, demand.disk_s / min(machine.disks, workers)),
+        _largest_part_s(demand, workers),
+    )
+    cores_s, computing_s = _queued(crowded_s, workers, machine.cores)
+    # What a disk does at once changes from second to second: here it is halfway to one at a time.
+    disk_s, writing_s = _queued(demand.disk_s, workers, (1 + machine.disks) / 2)
+    slow_s = _queueing_s([gil_s, cores_s, disk_s], demand.waiting_s + computing_s + writing_s, workers)
+    return bound_s, max(bound_s, slow_s)
+
+
+def _queued(demand_s: float, workers: int, places: float) -> tuple[float, float]:
+    """Return what workers queue for of the time that they spend at some places, such as the cores, and what not.
+
+    No worker waits where there is a place for each. With more workers, C places are a queue that is C times as quick,
+    and the rest of each visit is mere time (Seidmann's approximation).
+    """
+    return (0.0, demand_s) if workers <= places else (demand_s / places, demand_s * (1 - 1 / places))
+
+
+def _later_calls_s(demand: Demand, workers: int, overhead: Overhead) -> float:
+    """Return what the calls cost that come after each worker's first, which is part of getting it to work."""
+    return overhead.calls_s * (1 - workers / demand.items)
+
+
+def _busiest_s(demand: Demand, there_s: float, busy_s: float) -> float:
+    """Return how long one place takes that is busy for ``busy_s``: nobody is there before or after one item's rest."""
+    return busy_s + max(0.0, demand.total_s - demand.serial_s - there_s) / demand.items
 
 
 def _largest_part_s(demand: Demand, workers: int) -> float:
-    return (demand.cpu_s + demand.waiting_s) * math.ceil(demand.items / workers) / demand.items
+    return (demand.total_s - demand.serial_s) * math.ceil(demand.items / workers) / demand.items
 
 
 def _queueing_s(stations_s: list[float], delay_s: float, workers: int) -> float:

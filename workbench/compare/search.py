@@ -38,14 +38,14 @@ def search_workers(
     {1: 100.0, 2: 50.0, 4: 25.0, 8: 25.0}
     """
     curve: dict[int, float] = {}
-    workers = 1
+    workers, patience_s = 1, limit_s / 10
     while True:
         count = min(items, max(sample, 2 * workers))
         # The least of several: noise only ever adds. The first run may start a pool, whose workers come one after the
-        # other; the runs after it take as long together as it did.
+        # other; the runs after it take as long together as it did, or a tenth of the time there is.
         first_s = best_s = seconds(workers, count)
         rest_s = 0.0
-        while rest_s < first_s:
+        while rest_s < min(first_s, patience_s):
             again_s = seconds(workers, count)
             rest_s += again_s
             best_s = min(best_s, again_s)

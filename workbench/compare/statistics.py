@@ -39,6 +39,10 @@ ERROR_RATE = 0.05
 FIRST_LOOK = 8
 #: Student's t, 97.5 % quantile, by degrees of freedom: for comparisons cut short before the first look.
 STUDENT_T = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447}
+#: A round that takes so many times the median is an outlier.
+OUTLIER = 2.0
+#: Times drift when they rise or fall by this much (log ratio), beyond so many standard deviations of chance.
+DRIFT, DRIFT_DEVIATIONS = 0.05, 3.3
 #: Up to this many rounds the null distribution of the signed-rank statistic is computed exactly.
 EXACT_ROUNDS = 50
 
@@ -174,3 +178,41 @@ def _signed_rank_cut(rounds: int, rate: float) -> int:
     for rank in range(1, rounds + 1):
         chances = (np.pad(chances, (0, rank)) + np.pad(chances, (rank, 0))) / 2
     return int(np.searchsorted(2 * np.cumsum(chances), rate, side="right")) - 1
+
+
+def oddities(times_s: Sequence[float]) -> str:
+    """Tell in a line of drift and outliers among the times of all rounds; nothing where there are none.
+
+    Neither spoils the interval: drift that lasts longer than a round cancels, and ranks care little for outliers. But
+    they say that something else went on.
+
+    Examples
+    --------
+    >>> oddities([1.0, 1.01, 0.99, 1.0, 1.02, 1.0, 0.98, 3.0])
+    '1 of 8 rounds took more than 2 times the median'
+    >>> oddities([1 + round / 20 for round in range(16)])
+    'drift: the last third of the rounds took 1.5 times as long as the first'
+    """
+    rounds = len(times_s)
+    if rounds < FIRST_LOOK:
+        return ""
+    import numpy as np
+
+    times = np.asarray(times_s)
+    outliers = int((times > OUTLIER * np.median(times)).sum())
+    first, last = (float(np.median(part)) for part in (times[: rounds // 3], times[-(rounds // 3) :]))
+    # Kendall's tau: later pairs minus earlier pairs, about normal where there is no drift.
+    signs = np.sign(times[None, :] - times[:, None])
+    deviation = math.sqrt(rounds * (rounds - 1) * (2 * rounds + 5) / 18)
+    drifts = abs(np.triu(signs).sum()) > DRIFT_DEVIATIONS * deviation and abs(math.log(last / first)) > DRIFT
+    return "; ".join(
+        filter(
+            None,
+            (
+                f"drift: the last third of the rounds took {last / first:.2g} times as long as the first"
+                if drifts
+                else "",
+                f"{outliers} of {rounds} rounds took more than {OUTLIER:g} times the median" if outliers else "",
+            ),
+        )
+    )

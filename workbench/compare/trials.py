@@ -15,9 +15,11 @@ from functools import partial
 from typing import Any, TypeVar
 
 from workbench.compare.answers import Equal, difference
+from workbench.compare.conduct import Conduct
+from workbench.compare.failures import Raised, tolerant
 from workbench.compare.limits import OutOfTime, time_limit
 from workbench.compare.search import fewest_good, sample_size, search_workers
-from workbench.errors import NotApplicableError, TaskError
+from workbench.errors import MissingExtraError, NotApplicableError, TaskError
 
 Clock = Callable[[], float]
 _Outcome = TypeVar("_Outcome")
@@ -26,6 +28,10 @@ _Outcome = TypeVar("_Outcome")
 SHORTEST_RUN_S = 1e-3
 #: No comparison needs more rounds; with this many a difference of about a hundredth of the noise is found.
 MOST_ROUNDS = 1024
+#: The share of the budget, one part in so many, that a sample of items takes, and the search for workers at most.
+SAMPLED, SEARCHED = 160, 8
+#: How long a remedy may take to say that it does not apply, where there is no time to try it.
+REFUSED_S = 1.0
 #: A run hangs when it takes so many times longer than the one before, and a second.
 HANGS, HANGS_AT_LEAST_S = 10, 1.0
 
@@ -34,15 +40,19 @@ HANGS, HANGS_AT_LEAST_S = 10, 1.0
 class Trial:
     """One way to do the whole task, and what came of it.
 
-    ``run(items, workers=workers)`` does the task. ``search`` asks for a search of the number of workers; ``curve`` is
-    what it found, seconds by number. ``estimate_s`` is what the task takes by a sample of the items, where one was
-    tried. ``times_s`` holds one value a round. ``ended`` says why the trial takes part in no further round:
-    ``settled``, ``failed`` or ``skipped``; it is empty while it does.
+    ``run(func, items, workers=workers)`` does the task; ``pure`` says that it takes ``func`` for a pure function,
+    ``effort`` how large a change it is. ``search`` asks for a search of the number of workers; ``curve`` is what it
+    found, seconds by number. ``estimate_s`` is what the task takes by a sample of the items, where one was tried.
+    ``times_s`` holds one value a round. ``ended`` says why the trial takes part in no further round: ``settled``,
+    ``failed``, ``skipped`` or ``wrong``; it is empty while it does.
     """
 
     name: str
     run: Callable[..., list[Any]]
+    func: Callable[[Any], Any]
     workers: int | None = None
+    pure: bool = False
+    effort: int = 1
     search: bool = False
     curve: dict[int, float] = field(default_factory=dict)
     estimate_s: float = 0.0
@@ -94,7 +104,11 @@ class Trials:
         self._random = random.Random(seed)
         self._clock = clock
         self._start_s = clock()
-        self._expected: list[Any] = []
+        #: What the baseline answered in its first run.
+        self.expected: list[Any] = []
+        self.conduct = Conduct(baseline.func, items)
+        #: The items that the latest run got.
+        self._used = items
 
     @property
     def active(self) -> list[Trial]:
@@ -127,7 +141,12 @@ class Trials:
         TaskError
             The baseline fails.
         """
-        first_s = {self.baseline: self._warm_up_baseline()}
+        plain_s = self._warm_up_baseline()
+        first_s = {self.baseline: plain_s}
+        self._look_again(plain_s)
+        for trial in self.active:
+            if trial.pure and self.conduct.impure:
+                trial.ended, trial.note = "skipped", f"not a pure function: {self.conduct.impure}"
         self._scout()
         for trial in sorted(self.active, key=lambda trial: trial.estimate_s):
             if (elapsed_s := self._warm_up_rival(trial)) is not None:
@@ -172,24 +191,63 @@ class Trials:
         start_s = self._clock()
         try:
             with time_limit(self.budget_s):
-                elapsed_s, self._expected = self._run(self.baseline)
+                elapsed_s = self._first_run()
         except OutOfTime:
             raise TaskError(f"the task takes longer than the budget of {self.budget_s:g} s; raise budget_s") from None
         except Exception as error:
             raise TaskError(f"the task itself fails: {one_line(error)}") from error
+        if all(isinstance(answer, Raised) for answer in self.expected):
+            raise TaskError(f"the task itself fails: {self.expected[0]}")
         self.baseline.differs = ""
         self.baseline.cost_s = self._clock() - start_s
         return elapsed_s
 
+    def _first_run(self) -> float:
+        """Run the baseline as it is, or with exceptions for answers where it raises; return how long it took."""
+        try:
+            with self.conduct.first_run(self._items):
+                elapsed_s, self.expected = self._run(self.baseline)
+        except (NotApplicableError, MissingExtraError):
+            raise
+        except Exception:
+            for trial in (self.baseline, *self.rivals):
+                trial.func = tolerant(trial.func)
+            self._items = self.conduct.intact(self._items)
+            with self.conduct.first_run(self._items):
+                elapsed_s, self.expected = self._run(self.baseline)
+        return elapsed_s
+
+    def _look_again(self, plain_s: float) -> None:
+        """Do some items once more, where that takes little, and watch what the task does besides answering."""
+        if plain_s / len(self._items) > self.budget_s / 40:
+            return
+        count = sample_size(len(self._items), plain_s, self.budget_s / 80)
+        with self.conduct.second_run():
+            answers = self.baseline.run(self.baseline.func, self._some(count), workers=self.baseline.workers)
+        self.conduct.unsteady = self.baseline.differs = difference(self.expected[:count], answers, self._equal)
+        self.conduct.clean_up()
+
+    def fresh_items(self) -> list[Any]:
+        """Return the items as nothing has changed them; themselves, where nothing changes them."""
+        return self.conduct.intact(self._items) if self.conduct.changes else self._items
+
+    def _some(self, count: int, *, skip: int = 0) -> list[Any]:
+        return self.fresh_items()[skip : skip + count]
+
     def _scout(self) -> None:
         """Find out how many workers pay; where the budget may be too short for all, leave out what doesn't fit twice.
 
-        This takes as many items as the baseline does in a eightieth of the budget.
+        This takes as many items as the baseline does in a small part of the budget. The smallest changes come first,
+        and where time is short what would take that of a second run of the baseline is not tried.
         """
-        sample = sample_size(len(self._items), self.baseline.cost_s, self.budget_s / 80)
+        sample = sample_size(len(self._items), self.baseline.cost_s, self.budget_s / SAMPLED)
+        until_s = self.budget_s * (1 - 1 / SEARCHED) - 1.2 * self.baseline.cost_s
         short = self.elapsed_s + 2 * self.baseline.cost_s * (1 + len(self.rivals)) > self.budget_s
-        for trial in self.rivals:
-            if trial.search:
+        for trial in sorted(self.active, key=lambda trial: trial.effort):
+            if short and self.elapsed_s > max(until_s, self.budget_s / 2):
+                why = _refusal(trial) or "no time to try it beside the others; raise budget_s, or name it"
+                trial.ended, trial.note = "skipped", why
+            elif trial.search:
                 self._guarded(trial, partial(self._search, sample=sample))
             elif short:
                 self._guarded(trial, partial(self._try, sample=sample))
@@ -198,7 +256,7 @@ class Trials:
 
     def _search(self, trial: Trial, *, sample: int) -> None:
         seconds = partial(self._sample_s, trial)
-        trial.curve = search_workers(seconds, len(self._items), sample=sample, limit_s=self.budget_s / 8)
+        trial.curve = search_workers(seconds, len(self._items), sample=sample, limit_s=self.budget_s / SEARCHED)
         trial.workers = fewest_good(trial.curve)
         trial.estimate_s = trial.curve[trial.workers]
 
@@ -209,9 +267,12 @@ class Trials:
         trial.estimate_s = second_s * len(self._items) / sample
 
     def _sample_s(self, trial: Trial, workers: int | None, count: int, *, skip: int = 0) -> float:
+        items = self._some(count, skip=skip)
         start_s = self._clock()
-        trial.run(self._items[skip : skip + count], workers=workers)
-        return self._clock() - start_s
+        trial.run(trial.func, items, workers=workers)
+        elapsed_s = self._clock() - start_s
+        self.conduct.clean_up()
+        return elapsed_s
 
     def _leave_out(self, sample: int) -> None:
         """Keep the quickest rivals that fit into the budget with two rounds, or with one where none would fit."""
@@ -244,8 +305,8 @@ class Trials:
             with time_limit(limit_s):
                 return action(trial)
         except OutOfTime:
-            trial.ended, trial.note = "failed", f"not done after {limit_s:.3g} s; what it started may still run"
-        except NotApplicableError as error:
+            trial.ended, trial.note = "failed", f"not done after {limit_s:.3g} s; threads that it started may still run"
+        except (NotApplicableError, MissingExtraError) as error:
             trial.ended, trial.note = "skipped", str(error)
         except Exception as error:
             trial.ended, trial.note = "failed", one_line(error)
@@ -260,14 +321,21 @@ class Trials:
 
     def _run_and_check(self, trial: Trial, *, calibrate: bool) -> float:
         start_s = self._clock()
+        first = not trial.times_s
+        before = self.conduct.state() if first else {}
         elapsed_s, answers = self._run(trial)
+        if first:
+            harm, trial.note = self.conduct.compared(before, self._used)
+            if harm:
+                trial.ended, trial.note = "wrong", harm
+                self._items = self.conduct.intact(self._items)
         while calibrate and elapsed_s < SHORTEST_RUN_S:
             # At most ten times more at once: the first run of a quick task says little about the next ones.
             trial.loops = math.ceil(trial.loops * min(10, 1.2 * SHORTEST_RUN_S / max(elapsed_s, 1e-9)))
             start_s = self._clock()
             elapsed_s, answers = self._run(trial)
         # Every run's answer is checked, not only the first: a race shows in some runs alone.
-        trial.differs = trial.differs or difference(self._expected, answers, self._equal)
+        trial.differs = trial.differs or difference(self.expected, answers, self._equal)
         trial.cost_s = self._clock() - start_s
         return elapsed_s / trial.loops
 
@@ -276,12 +344,27 @@ class Trials:
         # What an earlier run left behind is collected before the clock starts. Unlike timeit, and like pyperf, the
         # collector stays on while it runs: garbage that a way of doing the task makes is part of its price.
         gc.collect()
-        loops = range(trial.loops)
-        run, clock = partial(trial.run, self._items, workers=trial.workers), self._clock
+        many = [self.fresh_items() for _ in range(trial.loops)]
+        self._used = many[-1]
+        run, clock = partial(trial.run, trial.func, workers=trial.workers), self._clock
         start_s = clock()
-        for _ in loops:
-            answers = run()
-        return clock() - start_s, answers
+        for items in many:
+            answers = run(items)
+        elapsed_s = clock() - start_s
+        self.conduct.clean_up()
+        return elapsed_s, answers
+
+
+def _refusal(trial: Trial) -> str:
+    """Return why a remedy does not apply, where it says so before it does anything."""
+    try:
+        with time_limit(REFUSED_S):
+            trial.run(trial.func, [], workers=1)
+    except (NotApplicableError, MissingExtraError) as error:
+        return str(error)
+    except (Exception, OutOfTime):  # it may not like to have no items
+        return ""
+    return ""
 
 
 @contextmanager

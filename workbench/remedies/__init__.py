@@ -9,20 +9,25 @@ Each returns ``func`` of every item, in order, lets an exception of the task thr
 `threads`          a pool of threads, for tasks that wait
 `processes`        a pool of processes (joblib, loky), for tasks that compute
 `asynchronous`     one event loop, for coroutine functions; installed as ``asyncio``
+`cluster`          the workers of a Dask cluster, started here or running elsewhere
+`subinterpreters`  a pool of interpreters, where this Python has them (3.14)
+`free_threads`     threads without the GIL, where this Python has none; installed as ``free-threading``
 `memo`             every distinct item once
 `stored`           answers kept on disk by `memoize`, as a second run finds them
 `cached` (c)       answers kept in a cache c of `workbench.caches`, for duplicates
 `celery`           workers of a Celery queue over Redis, for functions that workers can import
 `celery_on` (b)    the same over another broker
 `compiled`         machine code by numba, for numeric functions
+`cluster_at` (a)   the workers of the Dask cluster at that address
 `vectorised` (f)   all items as one array, given to f
 `twin` (f)         another function for the same task, run by any of these
 ================== ============================================================================
 """
 
+from workbench.remedies.cluster import cluster, cluster_at
 from workbench.remedies.compiled import compiled, vectorised
 from workbench.remedies.memo import cached, memo, memoize, stored
-from workbench.remedies.pools import asynchronous, processes, threads
+from workbench.remedies.pools import asynchronous, free_threads, processes, subinterpreters, threads
 from workbench.remedies.queued import celery, celery_on
 from workbench.remedies.sequential import sequential, twin
 
@@ -31,12 +36,16 @@ __all__ = [
     "cached",
     "celery",
     "celery_on",
+    "cluster",
+    "cluster_at",
     "compiled",
+    "free_threads",
     "memo",
     "memoize",
     "processes",
     "sequential",
     "stored",
+    "subinterpreters",
     "threads",
     "twin",
     "vectorised",

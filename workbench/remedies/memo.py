@@ -166,7 +166,7 @@ def memoize(
     return _memoized(func, (_async_shell if later else _plain_shell)(func, tiers), tiers)
 
 
-@traits(model="memo", price="memory for every distinct answer, which may get stale")
+@traits(model="memo", pure=True, price="memory for every distinct answer, which may get stale")
 def memo(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Compute every distinct item once: what remembering gains within one run, for the duplicates these items have.
 
@@ -189,7 +189,7 @@ def memo(func: Func, items: Sequence[Any], *, workers: int | None = None) -> lis
     return [answers[key] for key in keys]
 
 
-@traits(assumes="every answer was computed before", price="files on disk, which may get stale")
+@traits(assumes="every answer was computed before", pure=True, price="files on disk, which may get stale")
 def stored(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Call ``func`` through `memoize`, with a store that lasts as long as this process.
 

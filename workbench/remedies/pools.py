@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import functools
 import inspect
 import pickle
+import platform
+import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from workbench.errors import NotApplicableError
@@ -14,6 +17,8 @@ from workbench.remedies.sequential import Func, run_coroutine, traits
 
 #: Coroutines that wait at the same time unless told otherwise.
 COROUTINES = 100
+#: Batches of items that each process gets.
+BATCHES = 8
 
 
 @traits(scales=True, model="threads", price="the function must be safe to run in several threads")
@@ -40,7 +45,7 @@ def threads(func: Func, items: Sequence[Any], *, workers: int | None = None) -> 
     [1, 2]
     """
     _refuse_coroutines(func, "threads")
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="workbench")
+    pool = concurrent.futures.ThreadPoolExecutor(workers, thread_name_prefix="workbench")
     try:
         answers = list(pool.map(func, items))
     except BaseException as error:
@@ -51,7 +56,12 @@ def threads(func: Func, items: Sequence[Any], *, workers: int | None = None) -> 
     return answers
 
 
-@traits(scales=True, model="processes", price="a copy of what it needs in memory, and a start-up, for every process")
+@traits(
+    scales=True,
+    model="processes",
+    effort=2,
+    price="a copy of what it needs in memory, and a start-up, for every process",
+)
 def processes(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Call ``func`` in joblib's pool of processes (loky), which stays for the next run and ends when idle.
 
@@ -77,11 +87,17 @@ def processes(func: Func, items: Sequence[Any], *, workers: int | None = None) -
     [1, 2]
     """
     _refuse_coroutines(func, "processes")
-    from joblib import Parallel, delayed
+    from joblib import Parallel, delayed, effective_n_jobs
     from joblib.externals.loky.process_executor import BrokenProcessPool, TerminatedWorkerError
 
+    # joblib's own batches grow with what the first items took, until the last of them keeps one worker busy alone.
+    workers = effective_n_jobs(workers or -1)
+    batch = max(1, len(items) // (BATCHES * workers))
+    pool = Parallel(n_jobs=workers, backend="loky", batch_size=batch)
     try:
-        return list(Parallel(n_jobs=workers or -1, backend="loky")(delayed(func)(item) for item in items))
+        # Packed once: a function of a notebook goes by value, and would be taken apart anew for every batch.
+        send = func if workers == 1 else functools.partial(_call, _packed(func))
+        return list(pool(delayed(send)(item) for item in items))
     except TerminatedWorkerError as error:
         raise RuntimeError("a worker process ended abruptly: it crashed, or ran out of memory") from error
     except BrokenProcessPool as error:
@@ -96,7 +112,52 @@ def processes(func: Func, items: Sequence[Any], *, workers: int | None = None) -
         raise
 
 
-@traits(scales=True, model="asyncio", price="asynchronous code all the way down")
+@traits(scales=True, model="processes", effort=2, price="functions and packages that subinterpreters can load")
+def subinterpreters(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
+    """Call ``func`` in a pool of interpreters of this process, each with a GIL of its own; for Python 3.14 and newer.
+
+    Parameters
+    ----------
+    func
+        A plain function that pickles.
+    items
+        What to call it with.
+    workers
+        Interpreters, each in a thread; the pool's own default when None.
+
+    Raises
+    ------
+    NotApplicableError
+        This Python has no pool of interpreters, or ``func``, an item or an answer can't be sent to another one.
+    """
+    pool_type = getattr(concurrent.futures, "InterpreterPoolExecutor", None)
+    if pool_type is None:
+        raise NotApplicableError(f"subinterpreters need Python 3.14 or newer: this is {platform.python_version()}")
+    _refuse_coroutines(func, "subinterpreters")
+    try:
+        with pool_type(workers) as pool:
+            return list(pool.map(func, items))
+    except pickle.PicklingError as error:
+        culprit = _unpicklable(func, items) or "an answer"
+        raise NotApplicableError(f"{culprit} doesn't pickle, so it can't go to another interpreter") from error
+
+
+@traits(scales=True, model="free threads", effort=2, price="a free-threaded Python, and a function safe in threads")
+def free_threads(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
+    """Call ``func`` in a pool of threads that no GIL holds up; for free-threaded Pythons, such as 3.13t.
+
+    Raises
+    ------
+    NotApplicableError
+        This Python has the GIL, or ``func`` is a coroutine function.
+    """
+    if getattr(sys, "_is_gil_enabled", lambda: True)():
+        version = platform.python_version()
+        raise NotApplicableError(f"a free-threaded Python (3.13t or newer) is needed: this {version} has the GIL")
+    return threads(func, items, workers=workers)
+
+
+@traits(scales=True, model="asyncio", effort=3, price="asynchronous code all the way down")
 def asynchronous(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Await a coroutine function for many items at the same time, in one event loop of its own.
 
@@ -144,6 +205,31 @@ async def _side_by_side(func: Func, items: Sequence[Any], workers: int) -> list[
 async def _work(func: Func, numbered: Iterator[tuple[int, Any]], answers: list[Any]) -> None:
     for index, item in numbered:
         answers[index] = await func(item)
+
+
+def _packed(func: Func) -> bytes:
+    from joblib.externals.loky.backend.reduction import dumps
+
+    try:
+        return bytes(dumps(func))
+    except Exception as error:  # whatever its __reduce__ raises
+        name = getattr(func, "__name__", func)
+        raise NotApplicableError(f"the function {name!s} doesn't pickle, so it can't go to another process") from error
+
+
+def _call(packed: bytes, item: Any) -> Any:
+    """Run one item in a worker."""
+    return _unpacked(packed)(item)
+
+
+@functools.lru_cache(maxsize=4)
+def _unpacked(packed: bytes) -> Func:
+    try:
+        func: Func = pickle.loads(packed)
+    except Exception as error:
+        text = f"a worker process can't load the function or an item: {type(error).__name__}: {error}"
+        raise NotApplicableError(text) from None
+    return func
 
 
 def _refuse_coroutines(func: Func, remedy: str) -> None:

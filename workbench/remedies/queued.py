@@ -14,7 +14,7 @@ from workbench.remedies.sequential import Func, Run, traits
 if TYPE_CHECKING:
     from workbench.queues import CeleryQueue
 
-_Key = tuple[str, int | None, int]
+_Key = tuple[str, int, int]
 _running: dict[_Key, CeleryQueue] = {}
 _lock = threading.Lock()
 
@@ -60,9 +60,9 @@ def celery_on(broker: str) -> Run:
             not installed: says which.
         """
         from workbench.queues.codec import NotPlainError
-        from workbench.queues.contract import name_of
+        from workbench.queues.contract import cores_allowed, name_of
 
-        key = broker, workers, os.getpid()  # a forked child must not use, nor stop, its parent's
+        key = broker, workers or cores_allowed(), os.getpid()  # a forked child must not use, nor stop, its parent's
         try:
             name_of(func)
             queue = _started(key)

@@ -29,7 +29,7 @@ def sequential(func: Func, items: Sequence[Any], *, workers: int | None = None) 
 
 
 def traits(**named: Any) -> Callable[[Run], Run]:
-    """Let a remedy say of itself what `compare` can use: ``scales``, ``assumes``, ``price``, ``model``."""
+    """Let a remedy say of itself what `compare` can use: ``scales``, ``assumes``, ``price`` and others."""
 
     def mark(run: Run) -> Run:
         vars(run).update(named)
@@ -56,9 +56,11 @@ def twin(other: Func, by: Run = sequential) -> Run:
     [1, 2]
     """
 
-    @traits(**{**vars(by), "price": "a second function to maintain"})
+    @traits(**{**vars(by), "effort": 3, "price": "a second function to maintain"})
     def run(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
-        return by(other, items, workers=workers)
+        # A task whose exceptions are made answers has a twin whose exceptions are answers too.
+        made = getattr(func, "made_tolerant_by", None)
+        return by(made(other) if made else other, items, workers=workers)
 
     return run
 

@@ -233,7 +233,8 @@ def read_line_profiler(program: str, folder: Path) -> Reading:
     """``kernprof --line-by-line`` on the corpus's files: time of lines, which it can't split into CPU and waiting.
 
     A line that calls functions of these files is told by them, if they make up most of its time. ``busy`` is the share
-    of the lines that don't read as waiting, those that wait for other threads set aside.
+    of the lines that don't read as waiting. Lines that wait for other threads are set aside; where these are nearly
+    all, nothing is known.
     """
     files = [word for path in CORPUS.glob("*.py") for word in ("--prof-mod", str(path))]
     run([BIN / "kernprof", "--quiet", "--line-by-line", *files, "--outfile", folder / "out"], program)

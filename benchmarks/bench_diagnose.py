@@ -3,45 +3,18 @@
 import argparse
 import math
 import os
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 CORPUS = Path(__file__).parents[1] / "tests" / "corpus"
 sys.path.insert(0, str(CORPUS))
 
 from programs import LABELS, Label  # noqa: E402
+from surroundings import busy, site  # noqa: E402
 
 from workbench import Table, records  # noqa: E402
 from workbench.diagnose.targets import diagnose_target, parse_target  # noqa: E402
 from workbench.results import Diagnosis  # noqa: E402
-
-
-@contextmanager
-def site() -> Iterator[None]:
-    """Serve the corpus's site while the programs run."""
-    command = [sys.executable, str(CORPUS / "server.py")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout
-        os.environ["CORPUS_SITE"] = server.stdout.readline().strip()
-        try:
-            yield
-        finally:
-            server.kill()
-
-
-@contextmanager
-def busy(count: int) -> Iterator[None]:
-    """Keep this many processes busy beside."""
-    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
-    try:
-        yield
-    finally:
-        for other in others:
-            other.kill()
-            other.wait()
 
 
 def main() -> None:

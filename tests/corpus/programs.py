@@ -535,3 +535,10 @@ def mix_python_native() -> None:
     for _ in range(20):
         python(0.02)
         native(0.02)
+
+
+if __name__ == "__main__":  # programs.py [RUNS] NAME, as any profiler can run it
+    for _ in range(int(sys.argv[1]) if len(sys.argv) > 2 else 1):
+        answer = globals()[sys.argv[-1]]()
+        if asyncio.iscoroutine(answer):
+            asyncio.run(answer)

@@ -1,7 +1,6 @@
 """Programs of which it is known what bounds them."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ CROWDED = 0.6
 CORPUS = Path(__file__).parents[1] / "corpus"
 sys.path.insert(0, str(CORPUS))
 
+import surroundings  # noqa: E402
 from programs import LABELS, Label  # noqa: E402
 
 
@@ -27,12 +27,8 @@ def _no_tracing(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module", autouse=True)
 def site() -> Iterator[None]:
     """The corpus's server."""
-    command = [sys.executable, str(CORPUS / "server.py")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        os.environ["CORPUS_SITE"] = server.stdout.readline().strip()
+    with surroundings.site():
         yield
-        server.kill()
 
 
 @pytest.mark.slow

@@ -70,7 +70,8 @@ def test_however_a_task_ends_it_is_diagnosed(tmp_path: Path, end: str, code: int
     done = workbench("--out", str(tmp_path / "out.json"), "-c", BURN + end)
     diagnosis = diagnosed(tmp_path / "out.json")
     assert done.returncode == code
-    assert (diagnosis.verdict, diagnosis.failure) == ("CPU-bound", failure)
+    assert diagnosis.failure == failure
+    assert diagnosis.verdict in ("CPU-bound", "contended")  # where no core was free for most of the time
 
 
 @pytest.mark.slow

@@ -23,14 +23,20 @@ USAGE = 2
 KEPT = {"threading"}
 
 
-def main(fresh: Set[str], folder: Path, target: dict[str, Any]) -> None:
-    """Record the run of a target into ``folder``; exits as the task does.
+def main(fresh: Set[str], folder_name: str, target_json: str) -> None:
+    """Record the run of a target (JSON) into a folder; exits as the task does.
 
     ``fresh`` are the modules that a new interpreter has. The task finds these and no others: what it imports costs it
     what it costs without us, and it may put its own in the place of some.
     """
+    folder, target = Path(folder_name), json.loads(target_json)
     for name in sys.modules.keys() - fresh - KEPT:
         del sys.modules[name]
+    # The main module is the task's; without a file, spawned children of it don't run the launcher.
+    names = sys.modules["__main__"].__dict__
+    for name in [name for name in names if not name.startswith("__") or name == "__file__"]:
+        del names[name]
+    names["__doc__"] = None
     run = _prepare(folder, target)
     recorder = Recorder(folder)
     facts: dict[str, Any] = {"runs": 0}
@@ -53,7 +59,7 @@ def _prepare(folder: Path, target: dict[str, Any]) -> Callable[[dict[str, Any]],
     """Return what runs the target; a target that can't be run ends this process here, before anything is recorded."""
     kind, value, args = target["kind"], target["value"], target["args"]
     sys.argv = [value if kind in ("script", "callable") else f"-{kind[0]}", *args]
-    sys.path[0] = os.path.dirname(os.path.abspath(value)) if value.endswith(".py") else os.getcwd()
+    sys.path.insert(0, os.path.dirname(os.path.abspath(value)) if value.endswith(".py") else os.getcwd())
     if kind == "callable":
         return _callable(folder, value, target["name"], args)
     if kind == "module":
@@ -79,10 +85,8 @@ def _once(facts: dict[str, Any], run: Callable[[], object]) -> None:
 
 
 def _run_main(program: CodeType, file: str | None) -> None:
-    """Run a program as the main module, in which nothing of ours is left."""
+    """Run a program as the main module."""
     names = sys.modules["__main__"].__dict__
-    for name in [name for name in names if not name.startswith("__")]:
-        del names[name]
     if file is not None:
         names["__file__"] = file
     exec(program, names)

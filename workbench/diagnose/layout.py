@@ -31,6 +31,9 @@ _INLINE = (
     "BINARY_OP_ADD_FLOAT", "BINARY_OP_ADD_INT", "BINARY_OP_SUBTRACT_", "BINARY_OP_MULTIPLY_FLOAT",
 )  # fmt: skip
 
+#: Calls of what is written in C, and calls that may be; of the rest Python functions are called.
+_CALLS, _CALLS_PYTHON = ("CALL", "PRECALL"), ("CALL_PY", "PRECALL_PYFUNC", "CALL_BOUND_METHOD", "CALL_ALLOC")
+
 
 class _DlInfo(ctypes.Structure):
     _fields_ = (
@@ -94,9 +97,16 @@ def _strings() -> Layout:
 
 
 def _opcodes() -> Layout:
-    """Return, as a set of bits, the opcodes that never call into C for long: a thread at one of them runs Python."""
+    """Return two sets of opcodes, as bits: at the first a thread runs Python for sure, the second call into C."""
     opcodes: dict[str, int] = getattr(dis, "_all_opmap", dis.opmap)  # with the specialised ones, where they are told
-    return {"inline_opcodes": sum(1 << number for name, number in opcodes.items() if name.startswith(_INLINE))}
+    return {
+        "inline_opcodes": sum(1 << number for name, number in opcodes.items() if name.startswith(_INLINE)),
+        "calling_opcodes": sum(
+            1 << number
+            for name, number in opcodes.items()
+            if name.startswith(_CALLS) and not name.startswith(_CALLS_PYTHON)
+        ),
+    }
 
 
 def _code_object(memory: int) -> Layout:

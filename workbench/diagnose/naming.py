@@ -169,8 +169,22 @@ class Namer:
 
 
 def innermost(places: list[Place]) -> Place:
-    """Return the innermost place in the user's own code; the innermost of all where there is none."""
-    return next((place for place in places if is_users(place.file)), places[0] if places else NOWHERE)
+    """Return the innermost place in the user's own code.
+
+    Where all is library code, that is the code of the package that was started; else the innermost of all.
+    """
+    for place in places:
+        if is_users(place.file):
+            return place
+    started = next((package for place in reversed(places) if (package := _package(place.file))), "")
+    own = (place for place in places if started and _package(place.file) == started)
+    return next(own, places[0] if places else NOWHERE)
+
+
+def _package(file: str) -> str:
+    """Return the folder, or the file, right below where packages are installed; empty for any other file."""
+    below = next((folder for folder in _PACKAGES if file.startswith(folder)), "")
+    return below + file.removeprefix(below).partition("/")[0] if below and not file.startswith(_OWN_CODE) else ""
 
 
 def _is_loop(place: Place) -> bool:
@@ -179,15 +193,16 @@ def _is_loop(place: Place) -> bool:
     )
 
 
-def _library_folders() -> tuple[str, ...]:
+def _folders(*more: str) -> tuple[str, ...]:
     paths = sysconfig.get_paths()
-    folders = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    folders |= {*site.getsitepackages(), site.getusersitepackages()}
+    folders = {*site.getsitepackages(), site.getusersitepackages(), *(paths[name] for name in ("purelib", "platlib"))}
+    folders |= {paths[name] for name in more}
     return tuple(folder.rstrip("/") + "/" for folder in folders)
 
 
 _OWN_CODE = (str(Path(__file__).parent) + os.sep, str(Path(__file__).parents[1] / "magics.py"))
-_LIBRARIES = (*_library_folders(), *_OWN_CODE)
+_PACKAGES = _folders()
+_LIBRARIES = (*_folders("stdlib", "platstdlib"), *_OWN_CODE)
 
 
 def is_users(file: str) -> bool:

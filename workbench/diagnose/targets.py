@@ -25,18 +25,7 @@ from workbench.results import Diagnosis
 
 _GRACE_S = 2.0
 
-# The packages are empty here: the task's process loads the few files that record, and nothing of what else we use.
-_PROGRAM = """
-import sys
-fresh = frozenset(sys.modules)
-for name, folder in {packages!r}.items():
-    sys.modules[name] = type(sys)(name)
-    sys.modules[name].__path__ = [folder]
-from workbench.diagnose.child import Path, main
-main(fresh, Path({folder!r}), {target!r})
-"""
-_HERE = Path(__file__).parent
-_PACKAGES = {"workbench": str(_HERE.parent), "workbench.diagnose": str(_HERE)}
+_LAUNCHER = Path(__file__).with_name("launch.py")
 
 
 @dataclass(frozen=True)
@@ -108,8 +97,8 @@ def diagnose_target(target: Target, *, timeout_s: float | None = None, stdout: A
     """
     with tempfile.TemporaryDirectory(prefix="workbench-") as name:
         folder = Path(name)
-        program = _PROGRAM.format(packages=_PACKAGES, folder=name, target=asdict(target))
-        process = subprocess.Popen([sys.executable, "-c", program], stdout=stdout)
+        command = [sys.executable, str(_LAUNCHER), str(folder), json.dumps(asdict(target))]
+        process = subprocess.Popen(command, stdout=stdout)
         end = _wait(process, timeout_s)
         if (folder / "usage").exists():
             raise UsageError((folder / "usage").read_text())

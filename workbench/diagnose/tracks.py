@@ -13,7 +13,9 @@ from workbench.diagnose.recorder import Recording, Seen
 
 RUNNING = -1
 #: What a thread that is ready to run was found doing, as the observer tells it.
-NATIVE, PYTHON, OFF_CORE, DISPLACED, SHORT = range(5)
+NATIVE, PYTHON, OFF_CORE, DISPLACED, SHORT, CALLING = range(6)
+#: The share of a thread's looks at Python that find it at calls into C, from which these are what its time goes to.
+_MOSTLY_CALLS = 2 / 3
 #: The counters of a thread that is ready may lag behind by about this much.
 _LAG_S = 0.012
 
@@ -140,14 +142,19 @@ def native_odds(track: Track) -> dict[int, float]:
     """Return, for each pace that a look may show, the probability that the thread was in native code.
 
     For each native call that ended between the second and the third read of a look, another one, most likely, ended
-    between the first and the second, and was taken for Python. And a thread loses its core in native code and in Python
-    alike, so the looks that find it without one are told as the others are.
+    between the first and the second, and was taken for Python. Still shorter ones are never seen to stand still, but in
+    a loop around them nearly all looks find the thread at the instruction that calls. And a thread loses its core in
+    native code and in Python alike, so the looks that find it without one are told as the others are.
     """
     looks = Counter[int]()
     for (_, pace), count in track.seen_running.items():
         looks[pace] += count
-    mistaken = min(looks[SHORT], looks[PYTHON])
-    known = looks[NATIVE] + looks[SHORT] + looks[PYTHON]
-    overall = (looks[NATIVE] + looks[SHORT] + mistaken) / known if known else 0.0
-    in_python = mistaken / looks[PYTHON] if mistaken else 0.0
-    return {NATIVE: 1.0, SHORT: 1.0, PYTHON: in_python, OFF_CORE: overall, DISPLACED: overall}
+    moved = looks[PYTHON] + looks[CALLING]
+    if looks[CALLING] > _MOSTLY_CALLS * moved:
+        odds = {CALLING: 1.0, PYTHON: 0.0}
+    else:
+        odds = dict.fromkeys((CALLING, PYTHON), min(1.0, looks[SHORT] / moved) if moved else 0.0)
+    odds |= {NATIVE: 1.0, SHORT: 1.0}
+    known = sum(looks[pace] for pace in odds)
+    overall = sum(looks[pace] * chance for pace, chance in odds.items()) / known if known else 0.0
+    return {**odds, OFF_CORE: overall, DISPLACED: overall}

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 RUNNING = -1
 #: What a thread that is ready to run was found doing: a native call, Python, nothing for want of a core, that because
-#: the observer had it, and a native call that was seen to end.
-NATIVE, PYTHON, OFF_CORE, DISPLACED, SHORT = range(5)
+#: the observer had it, a native call that was seen to end, and one too short to be seen as such.
+NATIVE, PYTHON, OFF_CORE, DISPLACED, SHORT, CALLING = range(6)
 #: Mean seconds between two looks, by the age of the task. They are random, so as to see periodic work fairly.
 INTERVALS = ((2.0, 0.003), (10.0, 0.005), (60.0, 0.008), (600.0, 0.02), (float("inf"), 0.05))
 CHILDREN_EVERY_S = 0.02
@@ -186,16 +186,16 @@ class Process:
                 first, second, third = (self.stacks.instant(frame) for _ in range(3))
                 left = self.stacks.frame(thread.tid) != frame  # for that of a Python function it called
         if left or first != second:
-            return PYTHON
-        if second != third:
-            return PYTHON if self._between_calls(first) else SHORT
-        if not thread.has_core():
+            return CALLING if self._at(first, "calling_opcodes") else PYTHON
+        if second == third and not thread.has_core():
             return DISPLACED if thread.core() == own_core() else OFF_CORE
-        return PYTHON if self._between_calls(first) else NATIVE
+        if self._at(first, "inline_opcodes"):
+            return PYTHON
+        return NATIVE if second == third else SHORT
 
-    def _between_calls(self, instant: bytes) -> bool:
+    def _at(self, instant: bytes, opcodes: str) -> bool:
         with contextlib.suppress(OSError):
-            return bool(instant) and self.stacks is not None and self.stacks.between_calls(instant)
+            return bool(instant) and self.stacks is not None and self.stacks.opcode_in(instant, opcodes)
         return False
 
     def _stack(self, tid: int) -> int:

@@ -74,11 +74,11 @@ class Stacks:
         """Return what changes whenever the code of a frame executes an instruction."""
         return self._memory.read(frame, _STATE_BYTES)
 
-    def between_calls(self, instant: bytes) -> bool:
-        """Say whether, at an instant, the thread was at an instruction that calls nothing native."""
+    def opcode_in(self, instant: bytes, which: str) -> bool:
+        """Say whether, at an instant, the thread was at an opcode of one of the layout's sets."""
         at = 8 * self._instruction
         opcode = self._memory.read(int.from_bytes(instant[at : at + 8], "little"), 1)
-        return bool(opcode) and bool(self._layout["inline_opcodes"] >> opcode[0] & 1)
+        return bool(opcode) and bool(self._layout[which] >> opcode[0] & 1)
 
     def stack(self, tid: int) -> tuple[tuple[int, int], ...]:
         """Return ``(code, offset of the instruction)`` from the innermost frame outwards."""

@@ -406,6 +406,63 @@ async def asyncio_to_thread() -> None:
     await asyncio.to_thread(native, 0.8)
 
 
+@known("IO-bound", "network", wait=("network", "SITE", "fetch"))
+async def asyncio_events() -> None:
+    """As anyio and httpx do: tasks wait for events that the arrival of data sets."""
+
+    class Client(asyncio.Protocol):
+        def __init__(self) -> None:
+            self.arrived = asyncio.Event()
+
+        def data_received(self, data: bytes) -> None:
+            self.arrived.set()
+
+    async def fetch() -> None:
+        transport, client = await asyncio.get_running_loop().create_connection(Client, *site())
+        transport.write(b"800\n")
+        await client.arrived.wait()
+        transport.close()
+
+    await asyncio.gather(*(fetch() for _ in range(5)))
+
+
+@known("contended", "lock", wait=("lock", "guard", "hold"))
+async def asyncio_lock() -> None:
+    guard = asyncio.Lock()
+
+    async def hold() -> None:
+        async with guard:
+            await asyncio.sleep(0.1)
+
+    await asyncio.gather(*(hold() for _ in range(8)))
+
+
+@known("IO-bound", "network", wait=("network", "SITE", "fetch"))
+async def asyncio_semaphore() -> None:
+    few = asyncio.Semaphore(4)
+
+    async def fetch() -> None:
+        async with few:
+            reader, writer = await asyncio.open_connection(*site())
+            writer.write(b"100\n")
+            await reader.readline()
+            writer.close()
+
+    await asyncio.gather(*(fetch() for _ in range(32)))
+
+
+@known("CPU-bound", "native", wait=("child", "sum(range", "asyncio_child"))
+async def asyncio_child() -> None:
+    code = "for _ in range(40): sum(range(1_000_000))"
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
+    await child.wait()
+
+
+@known("CPU-bound", "native")
+async def asyncio_executor() -> None:
+    await asyncio.get_running_loop().run_in_executor(None, native, 0.8)
+
+
 @known("idle", "sleep")
 async def sleeps_with_open_connection() -> None:
     _, writer = await asyncio.open_connection(*site())

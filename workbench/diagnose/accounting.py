@@ -11,9 +11,10 @@ import os
 from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
-from workbench.diagnose.naming import EVENT_LOOP, IDLE, JOIN, Namer, Settled
+from workbench.diagnose.naming import EVENT_LOOP, FUTURE, IDLE, JOIN, Namer, Settled
 from workbench.diagnose.recorder import Recording
 from workbench.diagnose.tracks import (
     DISPLACED,
@@ -81,7 +82,7 @@ class Accounts:
                 for where, share in self._settle(track, look, track.first + offset):
                     seconds[where] += share * waiting
                     if track is self.main and where.thread[0] != track.pid:
-                        self.on_children[self._child_of(track.pid, where.thread[0]), look.stack] += share * waiting
+                        self.on_children[self._child_of(track.pid, where.thread[0]), where.stack] += share * waiting
             else:
                 unseen_waiting += waiting
             previous = look
@@ -164,7 +165,7 @@ class Accounts:
         self._note_holder(track, look, settled, tick)
         polling = settled.part == "sleep" and look.seconds <= _POLLING_S and look.ran_s <= _POLLING_RUNS * look.seconds
         if look.stack >= 0 and track is self.main and self._await_times and self._namer.polls(look.stack):
-            awaited = self._awaited(track, settled, tick)
+            awaited = self._awaited(track, look, settled, tick)
             if awaited:
                 return awaited
         if settled.part == JOIN or polling:
@@ -175,7 +176,7 @@ class Accounts:
                 return [(Where("child", "", look.stack, (child, child)), 1.0)]
         return [(Where(settled.alone, settled.target, look.stack, thread), 1.0)]
 
-    def _awaited(self, track: Track, settled: Settled, tick: int) -> list[tuple[Where, float]]:
+    def _awaited(self, track: Track, look: Look, settled: Settled, tick: int) -> list[tuple[Where, float]]:
         """Tell the time that an event loop polls as what its tasks await; empty when that is not known."""
         nearest = bisect(self._await_times, self._recording.ticks[tick].ns)
         at, tasks = self._recording.awaits[min(nearest, len(self._await_times) - 1)]
@@ -185,12 +186,18 @@ class Accounts:
         for awaiting in tasks:
             part, stack = self._namer.awaits(awaiting)
             found.setdefault(part, []).append(stack)
-        # As with threads: those that wait for the outside go before sleepers.
-        for part in (settled.part if settled.part in ("network", "disk") else "network", "sleep", "lock"):
-            if stacks := found.get(part):
-                target = settled.target if part == settled.part else part
-                return [(Where(part, target, stack, (track.pid, track.tid)), 1 / len(stacks)) for stack in stacks]
-        return []
+        # As with threads: who wants a lock goes before those that wait for the outside, and these before sleepers.
+        if locked := found.get("lock"):
+            return self._evenly(track, "lock", self._namer.lock_name(locked[0]), locked)
+        futures = found.get(FUTURE, [])
+        if futures and settled.part in ("network", "disk"):
+            return self._evenly(track, settled.part, settled.target, futures)
+        if children := found.get("child"):
+            return list(self._joined(track, replace(look, stack=children[0]), settled, tick))
+        return [] if futures else self._evenly(track, "sleep", "sleep", found.get("sleep", []))
+
+    def _evenly(self, track: Track, part: str, target: str, stacks: list[int]) -> list[tuple[Where, float]]:
+        return [(Where(part, target, stack, (track.pid, track.tid)), 1 / len(stacks)) for stack in stacks]
 
     def _note_holder(self, track: Track, look: Look, settled: Settled, tick: int) -> None:
         """Note who holds the lock that a thread waits for: the only other thread that neither waits so nor idles.

@@ -19,11 +19,15 @@ JOIN = "join"
 #: Waiting for work: no part of what the task waits for.
 IDLE = "idle"
 
+#: Waiting for what somebody will say: whom the event loop listens to, if to anybody, and own threads otherwise.
+FUTURE = "future"
+
 #: An event loop that has only its own wake-up call to wait for: for a timer, or for other threads.
 EVENT_LOOP = "event loop"
 
 _FIRST_AWAIT = 1 << 40  # stacks of awaits are numbered from here on
 _TAKES_A_LOCK = re.compile(r"^\s*with\b|\bacquire(_lock)?\s*\(|__enter__\s*\(")
+_SUBPROCESSES = ("subprocess.py", "base_subprocess.py")
 _SOURCES_OF_WORK = ("queues.py", "connection.py", "pool.py")
 
 
@@ -76,7 +80,7 @@ class Namer:
             return Settled(IDLE, target, "sleep" if target.endswith("timed") else "other")
         if raw == "pipe":
             selecting = places and places[0].file.endswith("selectors.py")
-            if selecting and target == "socket pair":
+            if target == EVENT_LOOP or (selecting and target == "socket pair"):
                 return Settled(JOIN, EVENT_LOOP, "sleep")
             return Settled(JOIN, target, "child" if self._has_children else "sleep" if selecting else "other")
         if raw == "futex":
@@ -93,17 +97,12 @@ class Namer:
         if "wait" in functions or "_wait_for_tstate_lock" in functions or "join" in functions:
             takes = None if "acquire" not in functions else takes
         if takes:
-            return Settled("lock", self._lock_name(places), "lock")
+            return Settled("lock", _lock_name(places), "lock")
         return Settled(JOIN, target, "sleep" if target.endswith("timed") else "lock")
 
-    def _lock_name(self, places: list[Place]) -> str:
-        """Return the expression, in the innermost line of the user's code, that took the lock."""
-        place = innermost(places)
-        text = linecache.getline(place.file, place.line).strip()
-        found = re.search(r"([\w.\[\]'\"]+)\.acquire\s*\(", text) or re.search(
-            r"^(?:async )?with\s+([^:,]+?)\s*(?:\bas\b|:|,)", text
-        )
-        return found[1] if found else text or "lock"
+    def lock_name(self, stack: int) -> str:
+        """Return the expression, in the innermost line of the user's code, that took a lock."""
+        return _lock_name(self.places(stack))
 
     def polls(self, stack: int) -> bool:
         """Say whether a stack is that of an event loop waiting for events."""
@@ -119,19 +118,23 @@ class Namer:
         return False
 
     def awaits(self, awaiting: Awaiting) -> tuple[str, int]:
-        """Return the part that a waiting task stands for, and a number for its stack of awaits."""
+        """Return the part that a waiting task stands for, `JOIN` or `FUTURE`, and a number for its stack of awaits."""
         number = self._awaits.setdefault(awaiting.places, _FIRST_AWAIT + len(self._awaits))
         places = [Place(*place) for place in awaiting.places]
         self._await_places[number] = places
+        if any("asyncio" in place.file and Path(place.file).name in _SUBPROCESSES for place in places):
+            return "child", number
         innermost_of_asyncio = places[0] if "asyncio" in places[0].file else NOWHERE
-        name = Path(innermost_of_asyncio.file).name, innermost_of_asyncio.function.rpartition(".")[2]
+        name = Path(innermost_of_asyncio.file).name, innermost_of_asyncio.function
         if name == ("tasks.py", "sleep"):
             return "sleep", number
-        if name[0] == "locks.py":
+        if name == ("locks.py", "Lock.acquire"):
             return "lock", number
+        if name == ("locks.py", "Semaphore.acquire"):
+            return JOIN, number
         if name[0] in ("queues.py", "tasks.py", "threads.py", "taskgroups.py", "timeouts.py"):
             return JOIN, number
-        return "network", number
+        return FUTURE, number
 
     def places(self, stack: int) -> list[Place]:
         """Return the lines of a stack, the innermost first."""
@@ -179,6 +182,15 @@ def innermost(places: list[Place]) -> Place:
     started = next((package for place in reversed(places) if (package := _package(place.file))), "")
     own = (place for place in places if started and _package(place.file) == started)
     return next(own, places[0] if places else NOWHERE)
+
+
+def _lock_name(places: list[Place]) -> str:
+    place = innermost(places)
+    text = linecache.getline(place.file, place.line).strip()
+    found = re.search(r"([\w.\[\]'\"]+)\.acquire\s*\(", text) or re.search(
+        r"^(?:async )?with\s+([^:,]+?)\s*(?:\bas\b|:|,)", text
+    )
+    return found[1] if found else text or "lock"
 
 
 def _package(file: str) -> str:

@@ -35,6 +35,9 @@ _AARCH64 = {
 }  # fmt: skip
 CALLS = {"x86_64": _X86_64, "aarch64": _AARCH64}.get(os.uname().machine, {})
 
+#: Files by which an event loop is woken up by its own process, or by a clock.
+_WAKE_UPS = ("socket pair", "eventfd", "timerfd", "signalfd", "io_uring")
+
 _libc = ctypes.CDLL(None)
 _PIDFD_GETFD = 438
 _TCP_LISTEN = "0A"
@@ -160,13 +163,14 @@ class Waits:
         """Name a wait for any of several files: the kind says the most telling, the target names all of them."""
         found = [self.file(fd) for fd in dict.fromkeys(fds) if fd >= 0]
         for kind in (NETWORK, CHILD, PIPE, DISK, OTHER):
-            targets = dict.fromkeys(target for which, target in found if which == kind and target != "socket pair")
+            targets = dict.fromkeys(target for which, target in found if which == kind and target not in _WAKE_UPS)
             if targets:
                 # A client that waits for a peer beats a server socket that is merely open.
                 peers = [target for target in targets if not target.startswith("listening")] or list(targets)
                 return kind, ", ".join(sorted(peers)[:4]) + (", …" if len(peers) > 4 else "")
-        pair = any(target == "socket pair" for _, target in found)
-        return (PIPE, "socket pair") if pair else (SLEEP, "sleep")
+        if not found:
+            return SLEEP, "sleep"
+        return PIPE, "socket pair" if any(target == "socket pair" for _, target in found) else "event loop"
 
     def _socket(self, fd: int, inode: str) -> tuple[str, str]:
         if inode not in self._peers:

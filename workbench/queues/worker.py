@@ -71,9 +71,11 @@ def _define(app: Celery, settings: Settings, store: Store, name: str, ending: th
 
 
 def _waking_step() -> type[Any]:
-    """Return a step that wakes an idle worker now and then, so that it notices that it was told to stop.
+    """Return a step that keeps a worker from sleeping too long.
 
-    Signals don't wake Celery's event loop, and over AMQP nothing else does while there are no messages.
+    Celery's event loop sleeps though calls are due that were made in the same turn, and in the pool ``solo`` the
+    acknowledgement of a task is one: over AMQP the next task would wait for it. And signals don't wake the loop at all,
+    so an idle worker looks now and then whether it was told to stop.
     """
     from celery.bootsteps import StartStopStep
 
@@ -81,8 +83,11 @@ def _waking_step() -> type[Any]:
         requires = ("celery.worker.consumer:Tasks",)
 
         def start(self, parent: Any) -> None:
-            if parent.hub is not None:
-                parent.hub.call_repeatedly(LOOK_S, lambda: None)
+            hub = parent.hub
+            if hub is not None:
+                poll = hub.poller.poll
+                hub.poller.poll = lambda timeout: poll(0 if hub._ready else timeout)
+                hub.call_repeatedly(LOOK_S, lambda: None)
 
     return Waking
 

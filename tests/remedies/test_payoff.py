@@ -1,10 +1,13 @@
 """From when on a cache pays, by figures that are given."""
 
+import functools
+import time
+
 import pytest
 
-from workbench import UsageError
+from workbench import UsageError, compare
 from workbench.caches import Cache, Memory
-from workbench.remedies import CallCosts, call_costs
+from workbench.remedies import CallCosts, cached, call_costs
 
 
 def test_at_the_hit_rate_from_which_it_pays_nothing_is_gained():
@@ -33,3 +36,20 @@ def test_an_answer_that_is_not_kept_is_told():
         call_costs(Cache(Memory(), largest_bytes=100), answer="x" * 1000, count=10)
     with pytest.raises(UsageError, match="count must be 1 or more: got 0"):
         call_costs(Cache(Memory()), count=0)
+
+
+@pytest.mark.parametrize("call", [functools.partial(pow, 2), (2).__pow__])
+def test_a_run_over_a_cache_takes_any_callable(call):
+    cache = Cache(Memory())
+    assert cached(cache)(call, [3, 4, 3]) == [8, 16, 8]
+    assert cache.counts().hits + cache.counts().stale == 0  # cleared in the end
+    assert not cache.backend._values
+
+
+def test_a_run_over_a_cache_is_predicted_beside_what_was_measured():
+    func = lambda item: time.sleep(0.002) or item  # noqa: E731 - of a notebook
+    found = compare(func, [1, 2, 3, 4] * 5, {"cached": cached(Cache(Memory()))}, budget_s=1, progress=False)
+    row = next(row for row in found.rows if row.remedy == "cached")
+    assert row.same_answer
+    assert row.predicted is not None
+    assert row.predicted > 1

@@ -20,6 +20,7 @@ from workbench.caches.announcer import Announcer
 from workbench.caches.backend import Backend
 from workbench.caches.cache import Cache, CacheCounts, Found
 from workbench.caches.memory import Memory
+from workbench.caches.timing import CacheTiming, Call, time_cache, watch_calls
 from workbench.caches.two_tier import TwoTier
 from workbench.caches.with_django import Django, django_options
 from workbench.caches.with_joblib import Joblib
@@ -33,6 +34,8 @@ __all__ = [
     "Backend",
     "Cache",
     "CacheCounts",
+    "CacheTiming",
+    "Call",
     "Django",
     "Found",
     "Joblib",
@@ -42,4 +45,6 @@ __all__ = [
     "SQLite",
     "TwoTier",
     "django_options",
+    "time_cache",
+    "watch_calls",
 ]

@@ -22,18 +22,26 @@ Each returns ``func`` of every item, in order, lets an exception of the task thr
 `vectorised` (f)   all items as one array, given to f
 `twin` (f)         another function for the same task, run by any of these
 ================== ============================================================================
+
+`call_costs` says what a cache costs a call, and so from which hit rate on it pays; `stampede` what it does when many
+want one missing answer.
 """
 
 from workbench.remedies.cluster import cluster, cluster_at
 from workbench.remedies.compiled import compiled, vectorised
 from workbench.remedies.memo import cached, memo, memoize, stored
+from workbench.remedies.payoff import CallCosts, call_costs
 from workbench.remedies.pools import asynchronous, free_threads, processes, subinterpreters, threads
 from workbench.remedies.queued import celery, celery_on
 from workbench.remedies.sequential import sequential, twin
+from workbench.remedies.stampede import Stampede, stampede
 
 __all__ = [
+    "CallCosts",
+    "Stampede",
     "asynchronous",
     "cached",
+    "call_costs",
     "celery",
     "celery_on",
     "cluster",
@@ -44,6 +52,7 @@ __all__ = [
     "memoize",
     "processes",
     "sequential",
+    "stampede",
     "stored",
     "subinterpreters",
     "threads",

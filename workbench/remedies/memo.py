@@ -8,6 +8,7 @@ import inspect
 import os
 import tempfile
 import threading
+import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
@@ -207,7 +208,8 @@ def stored(func: Func, items: Sequence[Any], *, workers: int | None = None) -> l
 def cached(cache: Cache) -> Run:
     """Make a remedy that keeps answers in a cache which other processes may share: what it gains for duplicates.
 
-    It is like `memo`, with the cost of that cache. Each run starts with nothing and leaves nothing.
+    It is like `memo`, with the cost of that cache. Each run starts with nothing and leaves nothing. So it takes any
+    callable: `memoize` needs a function's name and source only to know its answers again.
 
     Parameters
     ----------
@@ -228,7 +230,7 @@ def cached(cache: Cache) -> Run:
     @traits(model="memo", price="a cache to run, and answers in it which may get stale")
     def run(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
         try:
-            memoized = memoize(func, cache=cache)
+            memoized = memoize(func if inspect.isfunction(func) else _named(func), cache=cache)
             memoized.clear()
             try:
                 return sequential(memoized, items)
@@ -238,6 +240,20 @@ def cached(cache: Cache) -> Run:
             raise NotApplicableError(str(error)) from error
 
     return run
+
+
+def _named(func: Func) -> Func:
+    """Return a function for a callable that has no name of its own; nobody else's answers are under the new one."""
+
+    def call(item: Any) -> Any:
+        return func(item)
+
+    async def call_later(item: Any) -> Any:
+        return await func(item)
+
+    named = call_later if inspect.iscoroutinefunction(func) else call
+    named.__qualname__ = f"call-{uuid.uuid4().hex}"
+    return named
 
 
 @functools.lru_cache(maxsize=64)

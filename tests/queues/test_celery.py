@@ -93,6 +93,13 @@ def test_a_broker_that_hangs_stops_nobody_for_long(own_service):
         assert queue.result(handle, timeout_s=60) == 2
 
 
+def test_workers_that_consume_no_more_are_replaced(redis):
+    with CeleryQueue(redis, workers=2) as queue:
+        for pid in queue.worker_pids():
+            os.kill(pid, signal.SIGSTOP)
+        assert queue.result(queue.submit(queue_tasks.increment, 1), timeout_s=80) == 2
+
+
 def test_celerys_defaults_lose_what_a_killed_worker_ran(broker):
     with CeleryQueue(broker, workers=1, durable=False) as queue:
         handle = queue.submit(queue_tasks.nap, 0.5)

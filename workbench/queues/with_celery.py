@@ -105,6 +105,7 @@ class CeleryQueue(Queue):
         self._folder = folder
         self._broken: QueueError | None = None
         self._broker_down_until_s = 0.0
+        self._silent_s = 0.0
 
     def __enter__(self) -> Self:
         """Start the workers; they are ready when this returns."""
@@ -256,9 +257,15 @@ class CeleryQueue(Queue):
             return
         last_start_s, running = self._store.activity()
         free = running < len(self.worker_pids()) * self.threads
-        silent = free and last_start_s < time.time() - SILENCE_S
+        silent = free and max(last_start_s, self._silent_s) < time.time() - SILENCE_S
         if missing := self._store.miss(PATIENCE_S, silent=silent):
             logger.warning("%d tasks were lost on the way: they are published again", missing)
+            if silent and not running and last_start_s < self._silent_s:
+                # Nothing has moved since the last time. Over Redis a worker may consume no more once its connection
+                # was lost while it was being made.
+                logger.warning("the workers start nothing: others take their place")
+                self._workers.kill()
+            self._silent_s = time.time() if silent else self._silent_s
 
     def _clean_up(self) -> None:
         if self._folder is None:

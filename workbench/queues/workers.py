@@ -94,6 +94,11 @@ class Workers:
             worker.say_end()
         return dead
 
+    def kill(self) -> None:
+        """Kill all workers: `bury` returns them, and others start."""
+        for worker in self.alive:
+            worker.process.kill()
+
     def replace(self, dead: Worker) -> None:
         """Start a worker in place of a dead one.
 

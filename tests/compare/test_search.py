@@ -34,8 +34,8 @@ def test_the_curve_is_kept_and_the_number_shown():
     found = compare(nap, list(range(16)), {"asyncio": remedies.asynchronous}, budget_s=10, progress=False)
     row = found.rows[1]
     assert row.verdict == "faster"
-    assert row.workers >= 8
-    assert {f"asyncio@{workers}" for workers in (1, 2, 4, 8)} <= found.raw.keys()
+    assert row.workers >= 4
+    assert {f"asyncio@{workers}" for workers in (1, 2, 4)} <= found.raw.keys()
     assert f"asyncio ({row.workers} workers) is" in found.reason
     assert "Its price: asynchronous code" in found.reason
 

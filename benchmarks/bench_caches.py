@@ -1,18 +1,19 @@
 """What the caches' contract costs beside bare clients, and whether it holds: tiers, stampedes, servers that fail.
 
 Servers run on one core and their client on another: left to the scheduler, the same exchange takes 15 or 90 µs,
-depending on which cores two connections happen to get.
+depending on which cores two connections happen to get. Arguments name the parts to measure: ``bench_caches.py hits``.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -32,7 +33,9 @@ from workbench.caches import (
     SQLite,
     TwoTier,
     django_options,
+    watch_calls,
 )
+from workbench.remedies import stampede
 
 ROUNDS = 101
 LOOPS = 20
@@ -40,6 +43,8 @@ KEYS = 100
 TIMEOUT_S = 0.25
 WORK_S = 0.02
 PROCESSES, CALLERS = 8, 50
+SHARED = ("joblib", "sqlite", "django file", "django db", "redis", "memcached", "django redis", "django memcached")
+PARTS = ("stampedes", "faults", "hits", "batches", "tiers")
 
 
 def place_apart(served: list[services.Service]) -> None:
@@ -201,55 +206,10 @@ def read_on(pipe: Any, announcer_url: str, redis_url: str, writes: int) -> None:
     pipe.send(last_seen_s)
 
 
-def stampedes(folder: str, urls: tuple[str, str]) -> Iterator[tuple[Any, ...]]:
-    context = multiprocessing.get_context("spawn")
-    for name in (
-        "joblib",
-        "sqlite",
-        "django file",
-        "django db",
-        "redis",
-        "memcached",
-        "django redis",
-        "django memcached",
-    ):
-        barrier, computed, right = (
-            context.Barrier(PROCESSES + 1, timeout=60),
-            context.Value("i", 0),
-            context.Value("i", 0),
-        )
-        arguments = (name, *urls, folder, barrier, computed, right)
-        processes = [context.Process(target=call_at_once, args=arguments) for _ in range(PROCESSES)]
-        for process in processes:
-            process.start()
-        barrier.wait()
-        start_s = time.perf_counter()
-        for process in processes:
-            process.join()
-        yield name, PROCESSES, CALLERS, computed.value, right.value, time.perf_counter() - start_s
-
-
-def call_at_once(
-    name: str, redis_url: str, memcached_url: str, folder: str, barrier: Any, computed: Any, right: Any
-) -> None:
-    @memoize(cache=Cache(make_backend(name, redis_url, memcached_url, folder)), ttl_s=600)
-    def work(number: int) -> tuple[int, int]:
-        with computed:
-            computed.value += 1
-        time.sleep(0.3)
-        return number, number
-
-    def call() -> None:
-        if work(3) == (3, 3):
-            with right:
-                right.value += 1
-
-    barrier.wait()
-    threads = [threading.Thread(target=call) for _ in range(CALLERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+def stampedes(make: Callable[[str], Callable[[], Backend]]) -> Iterator[tuple[Any, ...]]:
+    for name in SHARED:
+        seen = stampede(make(name), processes=PROCESSES, callers=CALLERS)
+        yield name, PROCESSES, CALLERS, seen.computed, seen.right, seen.slowest_s
 
 
 def faults(folder: str) -> Iterator[tuple[Any, ...]]:
@@ -266,83 +226,91 @@ def calls_while(service: services.Service, harm: str, cache: Cache) -> tuple[Any
         time.sleep(WORK_S)
         return number * number
 
-    memoized = memoize(work, cache=cache, ttl_s=600)
-    over = threading.Event()
-    times: list[float] = []
-    wrong: list[int] = []
+    back_s = 0.0
 
-    def call(number: int) -> None:
-        while not over.is_set():
-            number = (number + 1) % 50
-            start_s = time.perf_counter()
-            answer = memoized(number)
-            times.append(time.perf_counter() - start_s)
-            if answer != number * number:
-                wrong.append(number)
+    def come_back() -> None:
+        nonlocal back_s
+        service.restart() if harm == "kill" else service.resume()
+        start_s = time.perf_counter()
+        while cache.fails:
+            time.sleep(0.001)
+        back_s = time.perf_counter() - start_s
 
-    threads = [threading.Thread(target=call, args=(10 * each,)) for each in range(4)]
-    for thread in threads:
-        thread.start()
-    time.sleep(1.5)
-    getattr(service, harm)()
-    time.sleep(1)
-    service.restart() if harm == "kill" else service.resume()
-    back_s = time.perf_counter()
-    while cache.fails:
-        time.sleep(0.001)
-    back_s = time.perf_counter() - back_s
-    time.sleep(1)
-    over.set()
-    for thread in threads:
-        thread.join()
+    events = {1.5: getattr(service, harm), 2.5: come_back}
+    calls = watch_calls(memoize(work, cache=cache, ttl_s=600), range(50), wall_s=4, events=events)
+    wrong = sum(call.answer != call.item**2 for call in calls)
+    slowest_ms = 1e3 * max(call.wall_s for call in calls)
     limit_ms = 1e3 * (1.1 * TIMEOUT_S + WORK_S)
-    return len(times), len(wrong), 1e3 * max(times), limit_ms, 1e3 * back_s, cache.counts().errors
+    return len(calls), wrong, slowest_ms, limit_ms, 1e3 * back_s, cache.counts().errors
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        try:
-            served = [stack.enter_context(services.start(name)) for name in ("redis", "memcached", "rabbitmq")]
-        except MissingServerError as error:
-            raise SystemExit(f"not measured: {error}") from error
-        redis, memcached, rabbitmq = (service.url for service in served)
-        make = lambda name: make_backend(name, redis, memcached, folder)  # noqa: E731
-        make("django db").close()  # its table is there before many processes look for it
-        stampeded = tuple(stampedes(folder, (redis, memcached)))
-        failed = tuple(faults(folder))
-        place_apart(served[:2])
-        announcers = {"redis": redis, "rabbitmq": rabbitmq}
-        tables = {
-            "benchmarks.cache-hits": Table(
+def tables(parts: Collection[str], folder: str, stack: ExitStack) -> Iterator[tuple[str, Table]]:
+    """Measure each part; its own table is there before the next one begins."""
+    served = [stack.enter_context(services.start(name)) for name in ("redis", "memcached", "rabbitmq")]
+    redis, memcached, rabbitmq = (service.url for service in served)
+    bind = lambda name: partial(make_backend, name, redis, memcached, folder)  # noqa: E731
+    make = lambda name: bind(name)()  # noqa: E731
+    make("django db").close()  # its table is there before many processes look for it
+    if "stampedes" in parts:
+        yield (
+            "benchmarks.cache-stampedes",
+            Table(
+                title="Processes of many callers of one missing answer: how often it is computed",
+                columns=("cache", "processes", "callers_each", "computed", "right_answers", "slowest_s"),
+                rows=tuple(stampedes(bind)),
+            ),
+        )
+    if "faults" in parts:
+        yield (
+            "benchmarks.cache-faults",
+            Table(
+                title="A server that fails for a second under four callers: the slowest call, and its limit",
+                columns=("cache", "harm", "calls", "wrong", "slowest_ms", "limit_ms", "used_again_after_ms", "errors"),
+                rows=tuple(faults(folder)),
+            ),
+        )
+    place_apart(served[:2])
+    if "hits" in parts:
+        yield (
+            "benchmarks.cache-hits",
+            Table(
                 title="A hit through the contract, and its time ÷ the bare client's with the same timeout",
                 columns=("cache", "value_bytes", "bare_us", "contract_us", "ratio"),
                 rows=tuple(hits(make, (redis, memcached))),
             ),
-            "benchmarks.cache-batches": Table(
+        )
+    if "batches" in parts:
+        yield (
+            "benchmarks.cache-batches",
+            Table(
                 title="Reading keys one by one and in one batch, and how many times faster that is",
                 columns=("cache", "keys", "one_by_one_us", "batch_us", "times_faster"),
                 rows=tuple(batches(make)),
             ),
-            "benchmarks.cache-two-tiers": Table(
+        )
+    if "tiers" in parts:
+        late = ("writes", "late_ms", "late_p95_ms", "latest_ms")
+        yield (
+            "benchmarks.cache-two-tiers",
+            Table(
                 title="Memory in front of Redis: a hit, and how late another process sees a write",
-                columns=("announcer", "redis_us", "two_tier_us", "times_faster", "writes", "late_ms", "late_p95_ms",
-                         "latest_ms"),
-                rows=tuple(two_tiers(make, announcers)),
+                columns=("announcer", "redis_us", "two_tier_us", "times_faster", *late),
+                rows=tuple(two_tiers(make, {"redis": redis, "rabbitmq": rabbitmq})),
             ),
-            "benchmarks.cache-stampedes": Table(
-                title="Processes of many callers of one missing answer: how often it is computed",
-                columns=("cache", "processes", "callers_each", "computed", "right_answers", "wall_s"),
-                rows=stampeded,
-            ),
-            "benchmarks.cache-faults": Table(
-                title="A server that fails for a second under four callers: the slowest call, and its limit",
-                columns=("cache", "harm", "calls", "wrong", "slowest_ms", "limit_ms", "used_again_after_ms", "errors"),
-                rows=failed,
-            ),
-        }  # fmt: skip
-    for name, table in tables.items():
-        print(table.table().to_string(index=False))
-        print(records.save(table, name, replace=True))
+        )
+
+
+def main() -> None:
+    parts = sys.argv[1:] or PARTS
+    if wrong := set(parts) - set(PARTS):
+        raise SystemExit(f"no part {', '.join(sorted(wrong))}: there are {', '.join(PARTS)}")
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        try:
+            for name, table in tables(parts, folder, stack):
+                print(table.table().to_string(index=False))
+                print(records.save(table, name, replace=True))
+        except MissingServerError as error:
+            raise SystemExit(f"not measured: {error}") from error
 
 
 if __name__ == "__main__":

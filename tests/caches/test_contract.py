@@ -279,6 +279,48 @@ def test_a_value_that_is_too_large_or_of_no_known_type_is_not_kept_and_ends_the_
     assert len(caplog.records) == 1
 
 
+# What was opened before.
+
+
+def test_what_was_opened_is_not_opened_again_but_where_it_is_replaced(make, kind, monkeypatch):
+    cache = make(kind)
+    opened = []
+    monkeypatch.setattr(cache, "_seal", Spy(cache._seal, opened))
+    cache.set("a", "one")
+    assert [cache.get("a") for _ in range(3)] == ["one"] * 3
+    assert len(opened) == (1 if cache.backend.repeats else 3)
+    cache.set("a", "two", 0.05, stale_s=60)
+    assert cache.get("a") == "two"
+    time.sleep(0.06)
+    assert cache.look("a") == Found("two", stale=True)
+    cache.delete("a")
+    assert cache.get("a") is None
+
+
+class Spy:
+    """A seal that notes what it opens."""
+
+    def __init__(self, seal, opened):
+        self.close, self._open, self._opened = seal.close, seal.open, opened
+
+    def open(self, name, data):
+        self._opened.append(name)
+        return self._open(name, data)
+
+
+@pytest.mark.parametrize("limits", [{"MOST_OPENED": 2}, {"MOST_OPENED_BYTES": 300}])
+def test_not_all_that_was_opened_is_kept(limits, monkeypatch):
+    for name, limit in limits.items():
+        monkeypatch.setattr(f"workbench.caches.cache.{name}", limit)
+    cache = Cache(Memory())
+    values = {f"{number}": "x" * 100 for number in range(10)}
+    cache.set_many(values)
+    for _ in range(2):
+        assert {key: cache.get(key) for key in values} == values
+        assert len(cache._opened) == 2
+    assert cache._opened_bytes == sum(len(key) + len(data) for key, (_, data, _, _) in cache._opened.items())
+
+
 # Serializers and seals.
 
 PLAIN = st.recursive(
@@ -334,6 +376,11 @@ def test_msgpack_knows_arrays(array):
     assert np.array_equal(back, array)
     if array.ndim:
         back[...] = back[...]  # it can be written to
+
+
+def test_msgpack_gives_back_a_bytearray_as_bytes():
+    by = find_serializer("msgpack")
+    assert by.load(by.dump([bytearray(b"a")])) == [b"a"]
 
 
 @pytest.mark.parametrize("value", [np.array([object()]), np.array([(1, 2)], "i4,i4"), {1, Path}, print])

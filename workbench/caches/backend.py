@@ -15,6 +15,8 @@ class Backend(abc.ABC):
 
     #: Whether it lives in this process: then asking it needs no thread of its own.
     in_process = False
+    #: Whether it may hand out the same bytes again at next to no cost: then what was in them is kept beside.
+    repeats = False
 
     @abc.abstractmethod
     def get(self, name: str) -> bytes | None:

@@ -22,6 +22,10 @@ _Answer = TypeVar("_Answer")
 
 #: Names that are longer, or hold other than printable ASCII, are replaced by their digest; Memcached takes 250.
 LONGEST_NAME = 200
+#: How much of what was opened a moment ago is kept beside a cache that may hand it out again.
+MOST_OPENED, MOST_OPENED_BYTES = 10_000, 20_000_000
+#: Values of these types can't change, so all may have the same one.
+_FIXED = frozenset({str, bytes, int, float, bool, complex, type(None)})
 
 
 class CacheCounts(NamedTuple):
@@ -51,8 +55,9 @@ class Cache:
     backend
         Where the bytes are.
     serializer
-        ``msgpack`` keeps the types of Python, NumPy's arrays and none that could run code; ``json`` is for readers in
-        other languages (a tuple comes back as a list); ``pickle`` keeps everything, and needs a ``secret``.
+        ``msgpack`` keeps the types of Python (but a bytearray comes back as bytes), NumPy's arrays and none that could
+        run code; ``json`` is for readers in other languages (a tuple comes back as a list); ``pickle`` keeps
+        everything, and needs a ``secret``.
     secret
         Signs what is kept, so that nobody else's is taken for it.
     prefix
@@ -108,6 +113,10 @@ class Cache:
         self._largest_sealed = largest_bytes + self._seal.size
         self._breaker = Breaker(backend, retry_s)
         self._lock = threading.Lock()
+        #: By key: the name, the bytes that were opened, what they hold, and until when it is fresh. The same bytes
+        #: under the same name hold the same, and need not be checked again.
+        self._opened: dict[str, tuple[Any, ...]] = {}
+        self._opened_bytes = 0
         #: By state, then errors.
         self._counts = [0, 0, 0, 0]
         self._told: set[str] = set()
@@ -120,24 +129,21 @@ class Cache:
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return a fresh value, or ``default``."""
-        name = self._name(key)
-        state, value = self._read(name, self._try(self.backend.get, name))
+        state, value = self._find(key)
         with self._lock:
             self._counts[state] += 1
         return value if state == _HIT else default
 
     def look(self, key: str) -> Found | None:
         """Return a value, fresh or stale, or None."""
-        name = self._name(key)
-        state, value = self._read(name, self._try(self.backend.get, name))
+        state, value = self._find(key)
         with self._lock:
             self._counts[state] += 1
         return None if state == _MISS else Found(value, state == _STALE)
 
     def peek(self, key: str) -> Found | None:
         """Return a value, fresh or stale, or None, and count nothing: for who looks again and again."""
-        name = self._name(key)
-        state, value = self._read(name, self._try(self.backend.get, name))
+        state, value = self._find(key)
         return None if state == _MISS else Found(value, state == _STALE)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
@@ -146,7 +152,7 @@ class Cache:
         data = self._try(self.backend.get_many, list(names)) or {}
         found = {}
         for name, key in names.items():
-            state, value = self._read(name, data.get(name))
+            state, value = self._read(key, name, data.get(name))
             with self._lock:
                 self._counts[state] += 1
             if state == _HIT:
@@ -240,7 +246,16 @@ class Cache:
             breaker.worked()
         return answer
 
-    def _read(self, name: str, data: bytes | None) -> tuple[int, Any]:
+    def _find(self, key: str) -> tuple[int, Any]:
+        """Return the state and the value of what is under a key."""
+        opened = self._opened.get(key)
+        name = opened[0] if opened else self._name(key)
+        data = self._try(self.backend.get, name)
+        if opened and opened[1] == data and time.time() < opened[3]:
+            return _HIT, opened[2]
+        return self._read(key, name, data)
+
+    def _read(self, key: str, name: str, data: bytes | None) -> tuple[int, Any]:
         """Return the state of what was found, and the value if it can be trusted and has not ended."""
         state, value = _MISS, None
         if data is not None:
@@ -252,9 +267,23 @@ class Cache:
                 if now_s < ends_s:
                     value = self._load(body)
                     state = _HIT if now_s < fresh_s else _STALE
+                    if state == _HIT and self.backend.repeats and type(value) in _FIXED:
+                        self._keep_opened(key, name, data, value, fresh_s)
             except Exception as error:  # of whatever serializer, on whatever bytes
                 self._tell("trusted", error)
         return state, value
+
+    def _keep_opened(self, key: str, *opened: Any) -> None:
+        with self._lock:
+            self._forget_opened(key)
+            self._opened[key] = opened
+            self._opened_bytes += len(key) + len(opened[1])
+            while len(self._opened) > MOST_OPENED or self._opened_bytes > MOST_OPENED_BYTES:
+                self._forget_opened(next(iter(self._opened)))
+
+    def _forget_opened(self, key: str) -> None:
+        if opened := self._opened.pop(key, None):
+            self._opened_bytes -= len(key) + len(opened[1])
 
     def _body(self, value: Any) -> bytes | None:
         """Return a value's bytes, or None if it can't be kept."""

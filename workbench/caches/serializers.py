@@ -28,6 +28,9 @@ class Serializer:
 def find_serializer(name: str) -> Serializer:
     """Return a serializer by name: ``msgpack``, ``json`` or ``pickle``.
 
+    What comes back has the type that went in, with two exceptions: of msgpack a bytearray comes back as bytes, and of
+    JSON a tuple as a list.
+
     Raises
     ------
     MissingExtraError
@@ -58,7 +61,10 @@ def _load_json(data: bytes | memoryview) -> Any:
 
 
 def _msgpack() -> Serializer:
-    """Return msgpack with the types of Python that it lacks, so that what comes back equals what went in."""
+    """Return msgpack with the types of Python that it lacks, so that what comes back equals what went in.
+
+    A bytearray comes back as bytes, which equal it: msgpack has one type for both.
+    """
     import msgpack
 
     def dump(value: Any) -> bytes:

@@ -39,6 +39,8 @@ class TwoTier(Backend):
     1
     """
 
+    repeats = True
+
     def __init__(self, far: Backend, announcer: Announcer, near_s: float = 1.0, near: Memory | None = None) -> None:
         self._far = far
         self._announcer = announcer

@@ -48,13 +48,20 @@ class Django(Backend):
             raise MissingExtraError("django", "caches") from None
         self._alias = alias
         self._timeout_s = timeout_s
-        self._caches: PerThread[Any] = PerThread(lambda: caches.create_connection(alias), lambda cache: cache.close())
+
+        def connect() -> Any:
+            cache = caches.create_connection(alias)
+            if _kind(cache) == "locmem":
+                cache.validate_key = _accept  # it warns of what names never hold, at a tenth of the price of a hit
+            return cache
+
+        self._caches: PerThread[Any] = PerThread(connect, lambda cache: cache.close())
         try:
             cache = self._caches.get()
         except (InvalidCacheBackendError, ImproperlyConfigured) as error:
             raise UsageError(f"Django's settings have no cache {alias!r}: {error}") from error
-        kind = type(cache).__module__.rpartition(".")[2]
-        self.in_process = kind == "locmem"
+        kind = _kind(cache)
+        self.in_process = self.repeats = kind == "locmem"
         #: Where only one process at a time may add.
         self._lock = Path(cache._dir, "lock") if kind == "filebased" else None
         self._threads = DaemonThreads(4, _close_connections) if kind == "db" and _is_served(cache) else None
@@ -172,6 +179,14 @@ def django_options(url: str, timeout_s: float = 0.25) -> dict[str, Any]:
         }  # fmt: skip
         return {"BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache", "LOCATION": rest, "OPTIONS": options}
     raise UsageError(f"{url!r} is no cache server of Django's: pass redis://… or memcached://…")
+
+
+def _kind(cache: Any) -> str:
+    return type(cache).__module__.rpartition(".")[2]
+
+
+def _accept(key: str) -> None:
+    """Stand in for a check that is not needed."""
 
 
 def _close_connections() -> None:

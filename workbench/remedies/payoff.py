@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from workbench.caches import Cache
@@ -48,8 +49,7 @@ def call_costs(cache: Cache, answer: Any = 0, *, count: int = 200) -> CallCosts:
     answer
         What the task returns: larger answers take longer.
     count
-        Misses and hits that are timed, hits on what was read before; their means count, since a task that is called
-        often pays the slow ones too.
+        Misses and hits that are timed, hits on what was read before; their medians count.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def call_costs(cache: Cache, answer: Any = 0, *, count: int = 200) -> CallCosts:
     memoized.clear()
     try:
         memoized(-1)  # opens the connection
-        miss_s, _, hit_s = (_mean_s(memoized, count) for _ in range(3))
+        miss_s, _, hit_s = (_median_s(memoized, count) for _ in range(3))
         if memoized.info().stored_hits < 2 * count:
             raise UsageError(f"{cache.backend!r} doesn't keep this answer: it fails, or its limits are lower")
     finally:
@@ -81,8 +81,10 @@ def call_costs(cache: Cache, answer: Any = 0, *, count: int = 200) -> CallCosts:
     return CallCosts(hit_s=hit_s, miss_s=miss_s)
 
 
-def _mean_s(func: Callable[[int], Any], count: int) -> float:
-    start_s = time.perf_counter()
+def _median_s(func: Callable[[int], Any], count: int) -> float:
+    times_s = []
     for number in range(count):
+        start_s = time.perf_counter()
         func(number)
-    return (time.perf_counter() - start_s) / count
+        times_s.append(time.perf_counter() - start_s)
+    return median(times_s)

@@ -40,7 +40,7 @@ def test_a_coroutine_function_is_awaited_in_the_baseline_too():
     async def double(n):
         return 2 * n
 
-    found = compare(double, [1, 2], ["asyncio", "threads"], budget_s=1, progress=False)
+    found = compare(double, [1, 2], ["asyncio", "threads"], budget_s=10, progress=False)
     assert [row.remedy for row in found.rows] == ["sequential", "asyncio", "threads"]
     assert found.rows[1].same_answer
     assert found.rows[2].verdict == "skipped"
@@ -67,7 +67,7 @@ def plugin(tmp_path, monkeypatch):
 
 
 def test_other_packages_bring_remedies(plugin):
-    found = compare(power_sum, [300, 200], ["reversed"], budget_s=1, progress=False)
+    found = compare(power_sum, [300, 200], ["reversed"], budget_s=10, progress=False)
     assert found.rows[1].same_answer
 
 

@@ -41,7 +41,7 @@ def test_the_curve_is_kept_and_the_number_shown():
 
 
 def test_a_given_number_is_not_searched():
-    found = compare(abs, [1, 2], ["threads"], workers=3, budget_s=1, progress=False)
+    found = compare(abs, [1, 2], ["threads"], workers=3, budget_s=10, progress=False)
     assert found.rows[1].workers == 3
     assert set(found.raw) == {"sequential", "threads"}
 

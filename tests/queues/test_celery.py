@@ -60,7 +60,7 @@ def wait_until_some_are_done(queue, done):
 
 def test_tasks_whose_workers_are_killed_are_done_again(broker, counted):
     with CeleryQueue(broker, workers=2, crashes=10) as queue:
-        handles = [queue.submit(queue_tasks.count, (counted, n, 0.02), key=str(n)) for n in range(100)]
+        handles = [queue.submit(queue_tasks.count, (counted, n, 0.1), key=str(n)) for n in range(100)]
         for done in (10, 30, 50):
             wait_until_some_are_done(queue, done)
             kill_a_worker(queue)

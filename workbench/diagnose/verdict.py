@@ -11,7 +11,7 @@ DOMINANT = 0.7
 CONTENDED = 0.4
 #: The share of the wall time from which waiting for a core is what bounds a task that wants one: when others take the
 #: cores, and when its own threads and children do.
-CROWDED_OUT, CROWDS_ITSELF = 0.7, 0.45
+CROWDED_OUT, CROWDS_ITSELF = 0.85, 0.45
 
 CPU = ("python", "native")
 CONTENTION = ("gil", "lock")

@@ -151,6 +151,7 @@ class ChildService(Service):
     def pause(self) -> None:
         """Freeze the server (SIGSTOP): connections stay open, and nothing answers."""
         _signal_tree(self.pid, signal.SIGSTOP)
+        self._wait_until(self._stands_still)
 
     def resume(self) -> None:
         """Let a paused server go on."""
@@ -173,6 +174,14 @@ class ChildService(Service):
         """Raise `ServiceError` if the protocol doesn't answer."""
         if not self._server.answers(self._place.port):
             raise self._failure("it doesn't answer")
+
+    def _stands_still(self) -> bool:
+        """Say whether all threads of the server have stopped, where that can be seen; each does when it next runs."""
+        states = set()
+        for path in Path(f"/proc/{self.pid}/task").glob("*/stat"):
+            with contextlib.suppress(OSError):
+                states.add(path.read_text().rpartition(") ")[2][:1])
+        return states <= {"T"}
 
     def _listens(self) -> bool:
         try:

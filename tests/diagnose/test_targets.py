@@ -138,3 +138,12 @@ def test_the_task_finds_the_modules_of_a_fresh_interpreter(tmp_path: Path) -> No
     assert set(ast.literal_eval(modules)) - set(ast.literal_eval(plain.stdout.splitlines()[0])) <= {"threading"}
     assert names == plain.stdout.splitlines()[1]
     assert workbench("-c", "print([name for name in globals() if name[0] != '_'])").stdout == "[]\n"
+
+
+@pytest.mark.slow
+def test_a_task_that_becomes_another_program_is_seen_to_its_end(tmp_path: Path) -> None:
+    for end in ("os.execv('/bin/sh', ['sh', '-c', 'sleep 0.3'])", "time.sleep(0.3); os.kill(os.getpid(), 9)"):
+        workbench("--out", str(tmp_path / "out.json"), "-c", f"import os, time; {end}")
+        diagnosis = diagnosed(tmp_path / "out.json")
+        assert diagnosis.wall_s >= 0.3
+        assert diagnosis.bound_by == "sleep"

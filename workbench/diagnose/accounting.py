@@ -161,6 +161,8 @@ class Accounts:
     def _settle(self, track: Track, look: Look, tick: int) -> Iterable[tuple[Where, float]]:
         """Return what a wait stands for, with shares that add up to one."""
         settled = self._namer.settle(look.wait, look.stack, self._readable(track))
+        if settled.part == IDLE and track.pid == track.tid:
+            settled = settled._replace(part=JOIN)  # a program's first thread is not one that waits for work
         thread = (track.pid, track.tid)
         self._note_holder(track, look, settled, tick)
         polling = settled.part == "sleep" and look.seconds <= _POLLING_S and look.ran_s <= _POLLING_RUNS * look.seconds

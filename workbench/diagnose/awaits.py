@@ -1,12 +1,14 @@
 """What the tasks of an event loop await, which can't be seen from outside: there it is all one ``epoll_wait``.
 
-A thread looks at the loop only while it polls, when nothing else wants the GIL.
+A thread looks at the loop only while it polls, when nothing else wants the GIL. It uses nothing that the task may
+replace: its locks are the interpreter's own, not those of `threading`, which gevent patches. And it imports nothing,
+for then it would wait for the task's imports.
 """
 
 from __future__ import annotations
 
+import _thread
 import sys
-import threading
 import time
 from types import FrameType
 from typing import Any, NamedTuple
@@ -30,52 +32,62 @@ class AwaitWatcher:
     def __init__(self, thread: int) -> None:
         self.seen: list[tuple[int, tuple[Awaiting, ...]]] = []
         self._thread = thread
-        self._end = threading.Event()
-        self.tid, self.cpu_s = 0, 0.0
         self._loop: Any = None
         self._ignored: set[Any] = set()
-        self._watcher = threading.Thread(target=self._watch, name="workbench await watcher", daemon=True)
+        self.tid, self.cpu_s = 0, 0.0
+        self._started, self._end, self._ended = (_thread.allocate_lock() for _ in range(3))
+        for lock in (self._started, self._end, self._ended):
+            lock.acquire()
 
     def start(self) -> None:
         """Start to watch; tasks that are there already, but for the one that starts this, are none of the studied."""
-        if "asyncio" in sys.modules:
-            self._ignored = self._tasks() - {_current_task()}
-        self._watcher.start()
-        self.tid = self._watcher.native_id or 0
+        self._ignored = self._tasks() - {_current_task()}
+        _thread.start_new_thread(self._watch, ())
+        self._started.acquire()
 
     def stop(self) -> None:
         """Stop watching."""
-        self._end.set()
-        self._watcher.join()
+        self._end.release()
+        self._ended.acquire()
 
     def _watch(self) -> None:
-        while not self._end.wait(LOOK_EVERY_S if self._loop is not None else LOOK_FOR_LOOP_EVERY_S):
-            if "asyncio" not in sys.modules:
-                continue
-            frame = sys._current_frames().get(self._thread)
-            if self._loop is None or self._loop.is_closed() or not self._loop.is_running():
-                self._loop = _loop_of(frame)
-            if self._loop is not None and frame is not None and _polls(frame):
-                at = time.monotonic_ns()
-                tasks = sorted(self._tasks() - self._ignored, key=id)[:_MAX_TASKS]
-                self.seen.append((at, tuple(found for task in tasks if (found := _awaiting(task)))))
-            self.cpu_s = time.thread_time()
+        self.tid = _thread.get_native_id()
+        self._started.release()
+        try:
+            while not self._end.acquire(timeout=LOOK_EVERY_S if self._loop is not None else LOOK_FOR_LOOP_EVERY_S):
+                self._look()
+                self.cpu_s = time.thread_time()
+        finally:
+            self._ended.release()
+
+    def _look(self) -> None:
+        frame = sys._current_frames().get(self._thread)
+        if self._loop is None or self._loop.is_closed() or not self._loop.is_running():
+            self._loop = _loop_of(frame)
+        if self._loop is not None and frame is not None and _polls(frame):
+            at = time.monotonic_ns()
+            tasks = sorted(self._tasks() - self._ignored, key=id)[:_MAX_TASKS]
+            self.seen.append((at, tuple(found for task in tasks if (found := _awaiting(task)))))
 
     def _tasks(self) -> set[Any]:
-        import asyncio
-
+        asyncio = _asyncio()
         loop = self._loop or _loop_of(sys._current_frames().get(self._thread))
         try:
-            return asyncio.all_tasks(loop) if loop is not None else set()
+            return asyncio.all_tasks(loop) if asyncio is not None and loop is not None else set()
         except RuntimeError:  # the set changed under our eyes, again and again
             return set()
 
 
+def _asyncio() -> Any:
+    """Return the module that the task uses, if it has imported it to the end."""
+    module = sys.modules.get("asyncio")
+    return None if getattr(getattr(module, "__spec__", None), "_initializing", False) else module
+
+
 def _loop_of(frame: FrameType | None) -> Any:
     """Return the event loop that runs in a stack, if any."""
-    import asyncio
-
-    while frame is not None:
+    asyncio = _asyncio()
+    while asyncio is not None and frame is not None:
         if frame.f_code.co_name in _LOOP_FUNCTIONS and "asyncio" in frame.f_code.co_filename:
             owner = frame.f_locals.get("self")
             loop = owner if isinstance(owner, asyncio.AbstractEventLoop) else getattr(owner, "_loop", None)
@@ -86,10 +98,9 @@ def _loop_of(frame: FrameType | None) -> Any:
 
 
 def _current_task() -> Any:
-    import asyncio
-
+    asyncio = _asyncio()
     try:
-        return asyncio.current_task()
+        return asyncio.current_task() if asyncio is not None else None
     except RuntimeError:  # no loop runs in this thread
         return None
 

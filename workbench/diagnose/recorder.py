@@ -185,7 +185,7 @@ class Recorder:
                 stderr=log,
                 check=True,
             )
-        if not _appears(path.with_name("recording.ready")):
+        if not appears(path.with_name("recording.ready")):
             _log.warning("the observer did not start: %s", (self._folder / "log").read_text().strip()[-500:])
             return
         self._observer = int(path.with_name("recording.ready").read_text())
@@ -199,12 +199,13 @@ class Recorder:
         except ProcessLookupError:
             _log.warning("the observer ended early: %s", (self._folder / "log").read_text().strip()[-500:])
             return
-        if not _appears(self._folder / "recording.done"):
+        if not appears(self._folder / "recording.done"):
             _log.warning("the observer did not end in time")
 
 
-def _appears(path: Path) -> bool:
-    until = time.monotonic() + _START_TIMEOUT_S
+def appears(path: Path, timeout_s: float = _START_TIMEOUT_S) -> bool:
+    """Wait for a file that the observer makes; say whether it is there."""
+    until = time.monotonic() + timeout_s
     while not path.exists():
         if time.monotonic() > until:
             return False

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.diagnose.assemble import assemble
-from workbench.diagnose.recorder import Recording
+from workbench.diagnose.recorder import Recording, appears
 from workbench.errors import TaskError, UsageError
 from workbench.results import Diagnosis
 
@@ -95,7 +95,7 @@ def diagnose_target(target: Target, *, timeout_s: float | None = None, stdout: A
     TaskError
         The task ended before anything was recorded.
     """
-    with tempfile.TemporaryDirectory(prefix="workbench-") as name:
+    with tempfile.TemporaryDirectory(prefix="workbench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         command = [sys.executable, str(_LAUNCHER), str(folder), json.dumps(asdict(target))]
         process = subprocess.Popen(command, stdout=stdout)
@@ -104,6 +104,8 @@ def diagnose_target(target: Target, *, timeout_s: float | None = None, stdout: A
             raise UsageError((folder / "usage").read_text())
         if not (folder / "start.json").exists():
             raise TaskError(f"{target} ended before anything was recorded (exit code {process.returncode})")
+        if not (folder / "end.json").exists() and (folder / "recording.ready").exists():
+            appears(folder / "recording.done", _GRACE_S)  # killed, or another program by now: only the observer knows
         recording, facts = _read(folder)
     failure = end or facts.get("failure") or _failure(process.returncode)
     diagnosis = assemble(recording, str(target), facts.get("runs", 1), failure)

@@ -255,7 +255,9 @@ class Accounts:
             what = self._namer.settle(seen.wait, seen.stack, self._readable(other))
             if what.target == EVENT_LOOP and other.first > 0:  # started by the task, and it waits for nobody outside
                 what = Settled("sleep", "sleep", "sleep")
-            if what.part in (JOIN, IDLE) or (other.first == 0 and seen is other.looks[0]):
+            # A library's own thread that was there before, as those that carry a notebook's messages, is none of ours.
+            foreign = other.first == 0 and (seen is other.looks[0] or (other.pid == track.pid and seen.stack < 0))
+            if foreign or what.part in (JOIN, IDLE):
                 continue
             where = Where(what.part, what.target, stack, thread)
             if what.part in ("gil", "lock"):
@@ -291,6 +293,8 @@ class Accounts:
             yield Where("python", "", stack, thread), on_core * (1 - native)
 
     def _others(self, track: Track, settled: Settled, tick: int) -> Iterator[tuple[Track, Look]]:
+        if settled.child and settled.child not in self._recording.processes:
+            return  # a child that came and went unseen: what others do says nothing about it
         key = (track.pid, settled.child)
         if key not in self._families:
             self._families[key] = list(self._family(track.pid, settled.child))

@@ -16,10 +16,10 @@ CELLS = [
     "%diagnose -r x 1",
     "import workbench.remedies\nnap = lambda n: time.sleep(0.005)\n"
     "c = %compare -o -r threads -b 4s nap, range(8)\nprint(c.recommended, c.items)",
-    "import subprocess\nfrom workbench.remedies import sequential\n"
+    "import subprocess\nfrom workbench import Site\nfrom workbench.remedies import sequential\n"
     "async def pause(n): await asyncio.sleep(0.005)\n"
     "def child(n): return subprocess.run(['sleep', '0.005']).returncode\n"
-    "print([diagnose(sequential, func, range(60)).bound_by for func in (nap, pause, child)])",
+    "with Site(): print([diagnose(sequential, func, range(60)).bound_by for func in (nap, pause, child)])",
     "%compare -r magic nap, [1]",
     "%compare nap",
 ]
@@ -37,7 +37,7 @@ def test_magics_work_in_a_kernel() -> None:
     assert texts[5] == "idle nap\n"
     assert "pass how often" in texts[6]
     assert texts[7] == "threads 8\n"
-    # The kernel's own threads, which wait for its messages, are none of the task's.
+    # The kernel's own threads, which wait for its messages, are none of the task's, and neither is the server.
     assert texts[8].startswith("['sleep', 'sleep', '")
     assert "network" not in texts[8]
     assert "no remedy 'magic' is installed" in texts[9]

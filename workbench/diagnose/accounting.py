@@ -255,8 +255,10 @@ class Accounts:
             what = self._namer.settle(seen.wait, seen.stack, self._readable(other))
             if what.target == EVENT_LOOP and other.first > 0:  # started by the task, and it waits for nobody outside
                 what = Settled("sleep", "sleep", "sleep")
-            # A library's own thread that was there before, as those that carry a notebook's messages, is none of ours.
-            foreign = other.first == 0 and (seen is other.looks[0] or (other.pid == track.pid and seen.stack < 0))
+            # Who was there before and only waits is none of the task's, such as a library's own threads that carry a
+            # notebook's messages, or a server; but for a thread pool of the task's, and a child that is waited for.
+            own = seen.stack >= 0 if other.pid == track.pid else settled.child != 0
+            foreign = other.first == 0 and (seen is other.looks[0] or not own)
             if foreign or what.part in (JOIN, IDLE):
                 continue
             where = Where(what.part, what.target, stack, thread)

@@ -255,11 +255,7 @@ class Accounts:
             what = self._namer.settle(seen.wait, seen.stack, self._readable(other))
             if what.target == EVENT_LOOP and other.first > 0:  # started by the task, and it waits for nobody outside
                 what = Settled("sleep", "sleep", "sleep")
-            # Who was there before and only waits is none of the task's, such as a library's own threads that carry a
-            # notebook's messages, or a server; but for a thread pool of the task's, and a child that is waited for.
-            own = seen.stack >= 0 if other.pid == track.pid else settled.child != 0
-            foreign = other.first == 0 and (seen is other.looks[0] or not own)
-            if foreign or what.part in (JOIN, IDLE):
+            if what.part in (JOIN, IDLE) or not self._is_own(track, other, seen, settled):
                 continue
             where = Where(what.part, what.target, stack, thread)
             if what.part in ("gil", "lock"):
@@ -277,6 +273,19 @@ class Accounts:
             # Threads that were there before the task began are likely to wait for something else.
             rest = waiting[False] or sleeping or waiting[True]
             yield from ((where, 1 / len(rest)) for where in rest)
+
+    def _is_own(self, track: Track, other: Track, seen: Look, settled: Settled) -> bool:
+        """Say whether one that only waits does so for the task: all that it started, and what it waits for by name.
+
+        What was there before is not, such as a server, or the threads that carry a notebook's messages; but a thread
+        that joins others may join those of a pool that was there before.
+        """
+        first = self.tracks.get((other.pid, other.pid), other) if other.pid != track.pid else other
+        if first.first > 0:
+            return True
+        if settled.part != JOIN or seen is other.looks[0]:
+            return False
+        return seen.stack >= 0 if other.pid == track.pid else settled.child != 0
 
     def _running(
         self, track: Track, look: Look, running: list[tuple[Track, Look]], share: float

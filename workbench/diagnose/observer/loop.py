@@ -133,7 +133,7 @@ class Process:
     def look(self) -> tuple[list[Seen], list[tuple[int, int]]]:
         """Return the threads that changed and those that ended."""
         if os.stat(self._tasks).st_nlink != self._links:  # threads came or went
-            self._find_threads()
+            self.find_threads()
         changed, gone = [], []
         for tid, thread in self.threads.items():
             try:
@@ -148,7 +148,8 @@ class Process:
             self._links = 0
         return changed, [(self.pid, tid) for tid in gone]
 
-    def _find_threads(self) -> None:
+    def find_threads(self) -> None:
+        """Add the threads that are new."""
         self._links = os.stat(self._tasks).st_nlink
         for tid in map(int, os.listdir(self._tasks)):
             if tid not in self.threads:
@@ -296,12 +297,17 @@ class Observer:
             self._processes[pid] = Process(pid, parent, self._layout, self._image, self._tell, self._numbers)
 
     def _find_children(self) -> None:
-        for pid, process in list(self._processes.items()):
-            for tid in list(process.threads) or [pid]:
+        processes = list(self._processes.items())
+        for pid, process in processes:  # grows: children of children are there from the first look on, too
+            if not process.threads:
+                with contextlib.suppress(OSError):
+                    process.find_threads()
+            for tid in process.threads:
                 with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{tid}/children") as file:
                     for child in map(int, file.read().split()):
                         if child not in self._processes:
                             self._add(child, pid)
+                            processes += [(child, self._processes[child])] if child in self._processes else []
             if _command(pid) not in (process.command, ""):  # it has executed another program
                 process.close()
                 self._add(pid, process.parent)

@@ -12,7 +12,8 @@ The way of the data, one file each::
     verdict            parts -> verdict, what bounds it, and why
     assemble           all of that -> a Diagnosis
     api                the ways to ask for one from Python
-    targets, child     the ways to ask for one from the command line, in a process of its own
+    targets            the ways to ask for one from the command line
+    launch, child      the process of its own in which such a target runs
     exact              exact lines, by line_profiler
 """
 

@@ -24,6 +24,9 @@ from workbench.caches.serializers import find_serializer
 
 SECRET = b"known to the tests alone"
 
+# Three quarters of a minute for all of them: for `make test`, not for the quick loop.
+pytestmark = pytest.mark.slow
+
 
 def test_a_value_comes_back_until_it_is_deleted(make, kind):
     cache = make(kind)

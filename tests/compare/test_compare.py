@@ -36,6 +36,7 @@ def test_a_comparison_is_recorded_and_loaded_again(tmp_path):
     assert records.load(records.save(found, "powers", tmp_path)) == found
 
 
+@pytest.mark.slow
 def test_a_coroutine_function_is_awaited_in_the_baseline_too():
     async def double(n):
         return 2 * n

@@ -13,6 +13,8 @@ from workbench import TaskError, compare, remedies
 from workbench.compare.conduct import Conduct
 from workbench.compare.leftovers import children_now
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _warm_pool():

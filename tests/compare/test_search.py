@@ -40,6 +40,7 @@ def test_the_curve_is_kept_and_the_number_shown():
     assert "Its price: asynchronous code" in found.reason
 
 
+@pytest.mark.slow
 def test_a_given_number_is_not_searched():
     found = compare(abs, [1, 2], ["threads"], workers=3, budget_s=10, progress=False)
     assert found.rows[1].workers == 3

@@ -255,6 +255,7 @@ def test_an_interrupt_before_the_first_round_says_so(run):
     assert [(r.verdict, r.note) for r in caught.value.comparison.rows][1] == ("skipped", "not measured yet")
 
 
+@pytest.mark.slow
 def test_the_order_is_random_and_the_seed_repeats_it(run, clock):
     def orders(seed):
         seen = []

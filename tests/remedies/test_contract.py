@@ -15,6 +15,8 @@ import pytest
 from workbench import NotApplicableError, UsageError, remedies
 from workbench.caches import Cache, Memory
 
+pytestmark = pytest.mark.slow
+
 
 def increment(n):
     return n + 1

@@ -46,6 +46,7 @@ def test_a_run_over_a_cache_takes_any_callable(call):
     assert not cache.backend._values
 
 
+@pytest.mark.slow
 def test_a_run_over_a_cache_is_predicted_beside_what_was_measured():
     func = lambda item: time.sleep(0.002) or item  # noqa: E731 - of a notebook
     found = compare(func, [1, 2, 3, 4] * 5, {"cached": cached(Cache(Memory()))}, budget_s=1, progress=False)

@@ -7,6 +7,7 @@ from workbench.caches import SQLite
 from workbench.remedies import stampede
 
 
+@pytest.mark.slow
 def test_only_protection_lets_one_compute(tmp_path):
     make = lambda: SQLite(tmp_path / "answers.sqlite", timeout_s=5)  # noqa: E731 - as in a notebook
     alone = stampede(make, protected=False, processes=2, callers=4)

@@ -61,6 +61,16 @@ class Result(ABC):
     def table(self) -> pd.DataFrame:
         """Return the result as a table, one row for each thing that was measured."""
 
+    def summary(self) -> str:
+        """Return the result as text, as a terminal shows it."""
+        return self.table().to_string(index=False)
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(self.summary())
+
     def _repr_html_(self) -> str:
         return self.table().to_html(index=False, border=0)
 

@@ -83,6 +83,14 @@ def test_what_children_compute_takes_cores_and_no_gil():
     assert 3 < found.speedup <= 5
 
 
+def test_coming_back_late_from_a_wait_is_no_computing():
+    # Other programs take the core while it sleeps: it waits for one each time that it wakes, and computes no more for it.
+    late = replace(diagnosis(sleep=0.9, runqueue=0.1), counters={"voluntary_switches": 100, "involuntary_switches": 0})
+    assert predict(late, "threads", items=100, workers=50, cores=2).speedup == pytest.approx(50, rel=0.05)
+    pushed = replace(diagnosis(python=0.5, runqueue=0.5), counters={"voluntary_switches": 0, "involuntary_switches": 9})
+    assert predict(pushed, "threads", items=100, workers=50, cores=2).speedup == pytest.approx(1, rel=0.05)
+
+
 def test_a_loop_turns_once_for_all_that_wait():
     # Forty waits of 5 ms, one by one: half of the CPU time is the loop's own, which forty at once share.
     waits = diagnosis(sleep=0.2, python=0.004)

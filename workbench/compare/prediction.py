@@ -3,7 +3,8 @@
 **What goes in.** A `Diagnosis` of the plain, sequential task splits its wall time into CPU time with the GIL held, *g*
 (the parts ``python`` and ``gil``), CPU time without it, *n* (``native``, and what child processes computed), waiting
 that others can do at the same time, *w* (``network``, ``sleep``, the rest of ``child``), waiting for the disk, *d*, and
-what stays serial, *s* (``lock``, ``other``). Waiting for a core (``runqueue``) stretches g and n alike. The items tell
+what stays serial, *s* (``lock``, ``other``). Waiting for a core (``runqueue``) stretches g and n alike where the task was
+pushed off it, and is part of w where the task had waited and came back, as the counts of switches tell. The items tell
 their number *N* and how many of them are distinct, *D*. `workbench.compare.forecast` measures the rest: how many cores
 the machine has to give just now, *C*; how many writes the disk takes at once, *E*; in which share of the time somebody
 holds the GIL, for native code may hold it too, as that of ``json`` does, which moves time from n to g; and, with
@@ -101,7 +102,9 @@ class Demand:
 
         gil_s, native_s, waiting_s = seconds(*GIL), seconds("native"), seconds(*WAITING)
         cpu_s = gil_s + native_s
-        stretch = 1 + seconds("runqueue") / cpu_s if cpu_s else 1.0
+        pushed_off, let_go = (diagnosis.counters.get(f"{kind}_switches", 0.0) for kind in ("involuntary", "voluntary"))
+        pushed_off_s = seconds("runqueue") * (pushed_off / (pushed_off + let_go) if pushed_off + let_go else 1.0)
+        stretch = 1 + pushed_off_s / cpu_s if cpu_s else 1.0
         # Children compute without this process's GIL, while it is told as running their code, or as waiting for them.
         children_s = seconds("children_s", of=diagnosis.counters)
         seen_s = min(children_s, max(0.0, cpu_s - seconds("user_s", "system_s", of=diagnosis.counters)), gil_s)
@@ -112,7 +115,7 @@ class Demand:
         return cls(
             gil_s=(gil_s - seen_s) * stretch,
             native_s=(native_s + seen_s) * stretch + unseen_s,
-            waiting_s=waiting_s - unseen_s,
+            waiting_s=waiting_s - unseen_s + seconds("runqueue") - pushed_off_s,
             disk_s=seconds("disk"),
             serial_s=seconds(*SERIAL),
             items=items,

@@ -1,7 +1,8 @@
-"""Where the workbench keeps what it may need again."""
+"""Where the workbench keeps what it may need again, and who works in a folder."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -23,3 +24,38 @@ def cache_folder() -> Path:
     if own := os.environ.get("WORKBENCH_CACHE_DIR"):
         return Path(own).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "workbench"
+
+
+class Presence:
+    """A process's presence in a folder that several work in, which the kernel ends however the process does.
+
+    Parameters
+    ----------
+    folder
+        On a file system of this machine; it must exist.
+
+    Examples
+    --------
+    >>> here, there = Presence(tmp), Presence(tmp)
+    >>> here.is_last()
+    False
+    >>> there.end()
+    >>> here.is_last()
+    True
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self._folder = os.open(folder, os.O_RDONLY)
+        fcntl.flock(self._folder, fcntl.LOCK_SH)
+
+    def is_last(self) -> bool:
+        """Say whether nobody else is there; who asks counts no longer for the others, so one of them is the last."""
+        try:
+            fcntl.flock(self._folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def end(self) -> None:
+        """End it."""
+        os.close(self._folder)

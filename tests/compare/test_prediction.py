@@ -84,7 +84,7 @@ def test_what_children_compute_takes_cores_and_no_gil():
 
 
 def test_coming_back_late_from_a_wait_is_no_computing():
-    # Other programs take the core while it sleeps: it waits for one each time that it wakes, and computes no more for it.
+    # Other programs take the core while it sleeps: it waits for one when it wakes, and computes no more for it.
     late = replace(diagnosis(sleep=0.9, runqueue=0.1), counters={"voluntary_switches": 100, "involuntary_switches": 0})
     assert predict(late, "threads", items=100, workers=50, cores=2).speedup == pytest.approx(50, rel=0.05)
     pushed = replace(diagnosis(python=0.5, runqueue=0.5), counters={"voluntary_switches": 0, "involuntary_switches": 9})

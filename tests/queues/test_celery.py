@@ -154,7 +154,11 @@ def test_what_was_not_done_goes_on_in_the_next_queue_with_the_same_folder(broker
     assert numbers(counted, "runs") == list(range(20))
 
 
-def test_workers_end_when_their_parent_is_killed(redis):
+def test_workers_end_when_their_parent_is_killed_and_leave_nothing(redis, tmp_path):
+    import redis as client
+
+    with client.Redis.from_url(redis) as connection:
+        before = set(connection.keys())
     code = f"""
 import sys
 sys.path.insert(0, {os.fspath(Path(__file__).parent)!r})
@@ -163,15 +167,22 @@ with CeleryQueue({redis!r}, workers=2) as queue:
     print(*queue.worker_pids(), flush=True)
     sys.stdin.read()
 """
-    parent = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
     pids = [int(pid) for pid in parent.stdout.readline().split()]
     assert len(pids) == 2
+    assert list(tmp_path.glob("workbench-queue-*"))
     parent.kill()
     parent.communicate()
     end_s = time.monotonic() + 30
     while any(Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids):
         assert time.monotonic() < end_s
         time.sleep(0.05)
+    assert not list(tmp_path.glob("workbench-queue-*"))
+    with client.Redis.from_url(redis) as connection:
+        assert set(connection.keys()) <= before
 
 
 def test_nothing_is_left_at_a_broker_of_ones_own(redis):

@@ -3,8 +3,8 @@
 **What goes in.** A `Diagnosis` of the plain, sequential task splits its wall time into CPU time with the GIL held, *g*
 (the parts ``python`` and ``gil``), CPU time without it, *n* (``native``, and what child processes computed), waiting
 that others can do at the same time, *w* (``network``, ``sleep``, the rest of ``child``), waiting for the disk, *d*, and
-what stays serial, *s* (``lock``, ``other``). Waiting for a core (``runqueue``) stretches g and n alike where the task was
-pushed off it, and is part of w where the task had waited and came back, as the counts of switches tell. The items tell
+what stays serial, *s* (``lock``, ``other``). Waiting for a core (``runqueue``) stretches g and n alike where the task
+was pushed off it, and is part of w where it had waited and came back, as the counts of switches tell. The items tell
 their number *N* and how many of them are distinct, *D*. `workbench.compare.forecast` measures the rest: how many cores
 the machine has to give just now, *C*; how many writes the disk takes at once, *E*; in which share of the time somebody
 holds the GIL, for native code may hold it too, as that of ``json`` does, which moves time from n to g; and, with

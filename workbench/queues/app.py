@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,7 @@ class Settings:
     url: str
     queue: str
     folder: str
+    temporary: bool
     durable: bool
     threads: int
     retries: int
@@ -82,7 +85,13 @@ def make_app(settings: Settings) -> Celery:
 
 
 def forget(app: Celery, settings: Settings) -> None:
-    """Remove the queue, and all that belongs to it, from the broker."""
+    """Remove all that belongs to a queue: its folder, and what is at the broker, where that can be reached."""
+    with contextlib.suppress(Exception):
+        _forget_at_broker(app, settings)
+    shutil.rmtree(settings.folder, ignore_errors=True)
+
+
+def _forget_at_broker(app: Celery, settings: Settings) -> None:
     if settings.url.startswith("redis"):
         from redis import Redis
 

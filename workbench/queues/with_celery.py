@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import shutil
 import tempfile
 import threading
 import time
@@ -15,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from workbench.errors import QueueError, UsageError
+from workbench.folders import Presence
 from workbench.queues.app import PATIENCE_S, TASK, Settings, forget, import_celery, make_app
 from workbench.queues.codec import failure_text, pack, pack_failure, unpack, unpack_failure
 from workbench.queues.contract import DeadLetter, Func, Handle, Progress, Queue, name_of
@@ -118,6 +117,7 @@ class CeleryQueue(Queue):
             url=url,
             queue=_queue_name(folder),
             folder=str(folder),
+            temporary=self._folder is None,
             durable=self.durable,
             threads=self.threads,
             retries=self.retries,
@@ -125,6 +125,7 @@ class CeleryQueue(Queue):
             grace_s=self.grace_s,
         )
         self._app = make_app(self._settings)
+        self._presence = Presence(folder)
         self._store = Store(folder / "tasks.sqlite")
         self._store.resume()
         self._workers = Workers(self._settings, self._store, self.workers)
@@ -268,13 +269,11 @@ class CeleryQueue(Queue):
             self._silent_s = time.time() if silent else self._silent_s
 
     def _clean_up(self) -> None:
-        if self._folder is None:
-            with contextlib.suppress(Exception):  # a broker that is gone has nothing to forget
-                forget(self._app, self._settings)
-        self._app.close()
         self._store.close()
-        if self._folder is None:
-            shutil.rmtree(self._settings.folder, ignore_errors=True)
+        if self._settings.temporary:
+            forget(self._app, self._settings)
+        self._app.close()
+        self._presence.end()
 
 
 def _queue_name(folder: Path) -> str:

@@ -1,6 +1,7 @@
 """A worker, the child process: ``python -m workbench.queues.worker NAME``, its settings as one line of JSON on stdin.
 
-It ends when its stdin closes, after the task that it runs; the kernel closes the pipe however the parent ends.
+It ends when its stdin closes, after the task that it runs; the kernel closes the pipe however the parent ends. Where
+the parent was killed, the last worker removes what the parent would have removed.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.queues.app import TASK, Settings, make_app
+from workbench.folders import Presence
+from workbench.queues.app import TASK, Settings, forget, make_app
 from workbench.queues.codec import pack, pack_failure, unpack
 from workbench.queues.contract import find
 from workbench.queues.store import Store
@@ -34,8 +37,13 @@ def main(name: str) -> None:
     sys.path[:] = dict.fromkeys([*orders["path"], *sys.path])
     settings = Settings(**orders["settings"])
     ending = threading.Event()
-    threading.Thread(target=_end_with, args=(parent, settings.grace_s, ending), daemon=True).start()
-    app = make_app(settings)
+    app, presence = make_app(settings), Presence(settings.folder)
+
+    def leave() -> None:
+        if settings.temporary and presence.is_last():
+            forget(app, settings)
+
+    threading.Thread(target=_end_with, args=(parent, settings.grace_s, ending, leave), daemon=True).start()
     store = Store(Path(settings.folder) / "tasks.sqlite")
     _define(app, settings, store, name, ending)
 
@@ -54,6 +62,7 @@ def main(name: str) -> None:
         without_mingle=True,
         without_heartbeat=True,
     ).start()
+    leave()
 
 
 def _define(app: Celery, settings: Settings, store: Store, name: str, ending: threading.Event) -> None:
@@ -92,13 +101,14 @@ def _waking_step() -> type[Any]:
     return Waking
 
 
-def _end_with(parent: int, grace_s: float, ending: threading.Event) -> None:
+def _end_with(parent: int, grace_s: float, ending: threading.Event, leave: Callable[[], None]) -> None:
     """End this process when its parent closes our stdin or is gone: gracefully, and for certain after a while."""
     while os.getppid() == parent and not select.select([sys.stdin], [], [], LOOK_S)[0]:
         pass
     ending.set()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(grace_s)
+    leave()
     os._exit(1)
 
 

@@ -147,3 +147,12 @@ def test_a_task_that_becomes_another_program_is_seen_to_its_end(tmp_path: Path) 
         diagnosis = diagnosed(tmp_path / "out.json")
         assert diagnosis.wall_s >= 0.3
         assert diagnosis.bound_by == "sleep"
+
+
+@pytest.mark.slow
+def test_standard_input_names_who_it_comes_from(tmp_path: Path) -> None:
+    with subprocess.Popen(["sh", "-c", "sleep 4; echo done"], stdout=subprocess.PIPE) as feeder:
+        done = workbench("--out", str(tmp_path / "out.json"), "-c", "print(input())", stdin=feeder.stdout)
+    diagnosis = diagnosed(tmp_path / "out.json")
+    assert (done.stdout, diagnosis.verdict, diagnosis.bound_by) == ("done\n", "IO-bound", "network")
+    assert diagnosis.waits[0].target.startswith("stdin, a pipe from sh -c sleep 4")

@@ -22,7 +22,7 @@ import signal
 import time
 
 from .memory import Memory, Stacks
-from .waits import Waits, own_core
+from .waits import Waits, command_of, own_core
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -122,12 +122,12 @@ class Process:
         self._tasks, self._links = f"/proc/{pid}/task", 0
         self.memory: Memory | None = None
         self.stacks: Stacks | None = None
-        self.command, here = _command(pid), _image(pid, image[0]) if image else 0
+        self.command, here = command_of(pid), _image(pid, image[0]) if image else 0
         with contextlib.suppress(OSError):
             self.memory = Memory(pid)
         if layout and image and self.memory and here:
             self.stacks = Stacks(self.memory, layout, here - image[1], number_code)
-        self.waits = Waits(pid, self.memory, self.stacks)
+        self.waits = Waits(pid, self.memory, self.stacks, first=not parent)
         tell(("process", pid, parent, self.command, self.stacks is not None))
 
     def look(self) -> tuple[list[Seen], list[tuple[int, int]]]:
@@ -308,17 +308,9 @@ class Observer:
                         if child not in self._processes:
                             self._add(child, pid)
                             processes += [(child, self._processes[child])] if child in self._processes else []
-            if _command(pid) not in (process.command, ""):  # it has executed another program
+            if command_of(pid) not in (process.command, ""):  # it has executed another program
                 process.close()
                 self._add(pid, process.parent)
-
-
-def _command(pid: int) -> str:
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return file.read().rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
-    except OSError:
-        return ""
 
 
 def _own_image(pid: int, layout: Layout) -> tuple[str, int] | None:

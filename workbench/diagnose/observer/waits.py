@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import socket
 import struct
 import time
+from collections.abc import Iterator
 
 from .memory import Memory, Stacks
 
@@ -45,10 +47,14 @@ _MAX_POLLED = 32
 
 
 class Waits:
-    """Tells the waits of one process; ``stacks`` (may be None) knows where the GIL is."""
+    """Tells the waits of one process; ``stacks`` (may be None) knows where the GIL is.
 
-    def __init__(self, pid: int, memory: Memory | None, stacks: Stacks | None) -> None:
+    The standard input of the ``first`` process, unlike that of its children, comes from outside.
+    """
+
+    def __init__(self, pid: int, memory: Memory | None, stacks: Stacks | None, *, first: bool = False) -> None:
         self._pid = pid
+        self._piped = _link(pid, 0) if first else ""
         self._memory = memory
         self._stacks = stacks
         self._peers: dict[str, tuple[str, str]] = {}
@@ -92,20 +98,25 @@ class Waits:
 
     def file(self, fd: int) -> tuple[str, str]:
         """Return the raw kind and name of what an open file descriptor stands for."""
-        try:
-            link = os.readlink(f"/proc/{self._pid}/fd/{fd}")
-        except OSError:
+        link = _link(self._pid, fd)
+        if not link:
             return OTHER, f"file descriptor {fd}"
         if link.startswith("socket:"):
             return self._socket(fd, link[8:-1])
         if link.startswith("pipe:"):
-            return PIPE, link
+            return (NETWORK, self._feeder) if link == self._piped else (PIPE, link)
         if link.startswith("anon_inode:"):
             name = link[11:].strip("[]")
             return (CHILD, "") if name == "pidfd" else (OTHER, name)
         if link.startswith(("/dev/pts/", "/dev/tty")):
             return OTHER, f"terminal {link}"
         return DISK, link
+
+    @functools.cached_property
+    def _feeder(self) -> str:
+        """Name standard input, a pipe, by who writes to it."""
+        writers = {command_of(pid) for pid in _writers(self._piped)}
+        return f"stdin, a pipe from {', '.join(sorted(writers)) or 'nobody who could be seen'}"
 
     def _destination(self, args: list[int]) -> str:
         """Return the address that a ``connect`` was given; empty when it is of another family."""
@@ -200,6 +211,37 @@ class Waits:
             self._sockets = _sockets(self._pid)
             self._sockets_stale_until = now + 20 * (time.monotonic() - now)
         return self._sockets.get(inode)
+
+
+def _link(pid: int, fd: int) -> str:
+    """Return what a file descriptor is linked to; empty where that can't be read."""
+    with contextlib.suppress(OSError):
+        return os.readlink(f"/proc/{pid}/fd/{fd}")
+    return ""
+
+
+def _writers(pipe: str) -> Iterator[int]:
+    """Yield the processes that have the writing end of a pipe open."""
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        with contextlib.suppress(OSError):
+            for fd in map(int, os.listdir(f"/proc/{pid}/fd")):
+                if _link(pid, fd) == pipe and _opened_for(pid, fd) == os.O_WRONLY:
+                    yield pid
+
+
+def _opened_for(pid: int, fd: int) -> int:
+    with open(f"/proc/{pid}/fdinfo/{fd}") as info:
+        flags = next(line for line in info if line.startswith("flags:"))
+    return int(flags.split()[1], 8) & (os.O_WRONLY | os.O_RDWR)
+
+
+def command_of(pid: int) -> str:
+    """Return the command line of a process; empty where that can't be read."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read().rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def own_core() -> int:

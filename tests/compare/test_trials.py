@@ -296,6 +296,7 @@ def test_the_collector_is_left_as_it_was(run, clock):
         ([1], {"precision": 0}, "precision must be above 0"),
         ([1], {"remedies": ["magic"]}, "no remedy 'magic' is installed; there are asyncio, celery, cluster, "),
         ([1], {"remedies": {"magic": 7}}, "the remedy 'magic' is not callable"),
+        ([1], {"remedies": [print]}, "give a remedy of your own a name: pass"),
     ],
 )
 def test_what_can_not_be_compared_is_refused_in_one_line(items, options, message):

@@ -71,6 +71,8 @@ def find_remedies(wanted: Iterable[str] | Mapping[str, Remedy] | None) -> dict[s
         return {name: _load(installed[name]) for name in sorted(installed)}
     names = [wanted] if isinstance(wanted, str) else list(wanted)
     for name in names:
+        if not isinstance(name, str):
+            raise UsageError(f"give a remedy of your own a name: pass {{'mine': …}} instead of [{name!r}]")
         if name not in installed:
             raise UsageError(f"no remedy {name!r} is installed; there are {', '.join(sorted(installed)) or 'none'}")
     return {name: _load(installed[name]) for name in names}

@@ -19,9 +19,10 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
+import queue_work
 from interleave import ratio, times_s
 
-from workbench import MissingServerError, Table, memoize, records, services
+from workbench import MissingServerError, Table, compare, memoize, records, services
 from workbench.caches import (
     Announcer,
     Backend,
@@ -36,7 +37,7 @@ from workbench.caches import (
     django_options,
     watch_calls,
 )
-from workbench.remedies import stampede
+from workbench.remedies import cached, stampede
 
 ROUNDS = 101
 LOOPS = 20
@@ -45,7 +46,7 @@ TIMEOUT_S = 0.25
 WORK_S = 0.02
 PROCESSES, CALLERS = 8, 50
 SHARED = ("joblib", "sqlite", "django file", "django db", "redis", "memcached", "django redis", "django memcached")
-PARTS = ("stampedes", "faults", "hits", "batches", "tiers")
+PARTS = ("stampedes", "faults", "predictions", "hits", "batches", "tiers")
 
 
 def place_apart(served: list[services.Service]) -> None:
@@ -245,6 +246,16 @@ def calls_while(service: services.Service, harm: str, cache: Cache) -> tuple[Any
     return len(calls), wrong, slowest_ms, limit_ms, 1e3 * back_s, cache.counts().errors
 
 
+def predictions(make: Callable[[str], Backend]) -> Iterator[tuple[Any, ...]]:
+    items = [number % 50 for number in range(200)]  # three of four are hits
+    for func in (queue_work.python, queue_work.short, queue_work.sleep, queue_work.short_sleep):
+        remedies = {name: cached(Cache(make(name))) for name in ("sqlite", "redis", "memcached")}
+        for row in compare(func, items, remedies, budget_s=15, progress=False).rows[1:]:
+            error = abs(row.predicted / row.speedup - 1) if row.predicted and row.speedup else None
+            predicted = (row.predicted, row.predicted_low, row.predicted_high)
+            yield func.__name__, row.remedy, row.speedup, row.ci_low, row.ci_high, *predicted, error, row.note
+
+
 def tables(parts: Collection[str], folder: str, stack: ExitStack) -> Iterator[tuple[str, Table]]:
     """Measure each part; its own table is there before the next one begins."""
     served = [stack.enter_context(services.start(name)) for name in ("redis", "memcached", "rabbitmq")]
@@ -268,6 +279,16 @@ def tables(parts: Collection[str], folder: str, stack: ExitStack) -> Iterator[tu
                 title="A server that fails for a second under four callers: the slowest call, and its limit",
                 columns=("cache", "harm", "calls", "wrong", "slowest_ms", "limit_ms", "used_again_after_ms", "errors"),
                 rows=tuple(faults(folder)),
+            ),
+        )
+    if "predictions" in parts:
+        predicted = ("predicted", "predicted_low", "predicted_high", "error", "note")
+        yield (
+            "benchmarks.cache-predictions",
+            Table(
+                title="Predicted and measured speed-up of caches, three of four calls being hits",
+                columns=("task", "remedy", "speedup", "ci_low", "ci_high", *predicted),
+                rows=tuple(predictions(make)),
             ),
         )
     if "tiers" in parts:

@@ -92,7 +92,7 @@ def test_a_remedy_that_hangs_is_told_and_the_others_go_on(hanging_run):
     found = compare(nap, list(range(16)), ways, budget_s=8, workers=4, progress=False)
     assert found.rows[1].verdict == "failed"
     assert re.fullmatch(HUNG, found.rows[1].note)
-    assert found.rows[2].verdict == "faster"
+    assert found.rows[2].speedup > 1.5  # how sure that is depends on how many rounds were left
 
 
 @pytest.mark.slow

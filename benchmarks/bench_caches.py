@@ -21,6 +21,7 @@ from typing import Any
 
 import queue_work
 from interleave import ratio, times_s
+from predicted import COLUMNS, told
 
 from workbench import MissingServerError, Table, compare, memoize, records, services
 from workbench.caches import (
@@ -251,9 +252,7 @@ def predictions(make: Callable[[str], Backend]) -> Iterator[tuple[Any, ...]]:
     for func in (queue_work.python, queue_work.short, queue_work.sleep, queue_work.short_sleep):
         remedies = {name: cached(Cache(make(name))) for name in ("sqlite", "redis", "memcached")}
         for row in compare(func, items, remedies, budget_s=15, progress=False).rows[1:]:
-            error = abs(row.predicted / row.speedup - 1) if row.predicted and row.speedup else None
-            predicted = (row.predicted, row.predicted_low, row.predicted_high)
-            yield func.__name__, row.remedy, row.speedup, row.ci_low, row.ci_high, *predicted, error, row.note
+            yield told(func.__name__, row)
 
 
 def tables(parts: Collection[str], folder: str, stack: ExitStack) -> Iterator[tuple[str, Table]]:
@@ -282,12 +281,11 @@ def tables(parts: Collection[str], folder: str, stack: ExitStack) -> Iterator[tu
             ),
         )
     if "predictions" in parts:
-        predicted = ("predicted", "predicted_low", "predicted_high", "error", "note")
         yield (
             "benchmarks.cache-predictions",
             Table(
                 title="Predicted and measured speed-up of caches, three of four calls being hits",
-                columns=("task", "remedy", "speedup", "ci_low", "ci_high", *predicted),
+                columns=COLUMNS,
                 rows=tuple(predictions(make)),
             ),
         )

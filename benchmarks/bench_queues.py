@@ -25,6 +25,7 @@ from typing import Any
 
 import queue_work
 from interleave import ratio, times_s
+from predicted import COLUMNS, told
 
 from workbench import MissingServerError, Table, compare, records, services
 from workbench.queues import AsyncioQueue, CeleryQueue, ProcessQueue, Queue, time_queue
@@ -191,13 +192,8 @@ def predictions() -> Table:
     funcs = ("python", "native", "sleep", "half_and_half", "short", "short_sleep")
     for name in funcs:
         for row in compare(getattr(queue_work, name), range(200), remedies, budget_s=25, progress=False).rows[1:]:
-            error = abs(row.predicted / row.speedup - 1) if row.predicted and row.speedup else None
-            predicted = (row.predicted, row.predicted_low, row.predicted_high)
-            rows.append((name, row.remedy, row.speedup, row.ci_low, row.ci_high, *predicted, error, row.note))
-    columns = ("task", "remedy", "speedup", "ci_low", "ci_high", "predicted", "predicted_low", "predicted_high")
-    return Table(
-        title="Predicted and measured speed-up of queues", columns=(*columns, "error", "note"), rows=tuple(rows)
-    )
+            rows.append(told(name, row))
+    return Table(title="Predicted and measured speed-up of queues", columns=COLUMNS, rows=tuple(rows))
 
 
 def main() -> None:

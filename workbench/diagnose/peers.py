@@ -7,6 +7,8 @@ import os
 import socket
 from pathlib import Path
 
+from workbench.diagnose.observer.waits import command_of
+
 _LISTENING = "0A"
 _LOCAL = ("127.", "[::1]", "localhost")
 
@@ -19,10 +21,8 @@ def process_behind(address: str) -> str:
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdigit():
         return ""
-    if host.startswith(_LOCAL) and (pid := _listener(int(port))):
-        with contextlib.suppress(OSError):
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").replace(b"\0", b" ")
-            return f"{command.decode(errors='replace')} (pid {pid})"
+    if host.startswith(_LOCAL) and (pid := _listener(int(port))) and (command := command_of(pid)):
+        return f"{command} (pid {pid})"
     try:
         return socket.getservbyport(int(port), "tcp")
     except (OSError, OverflowError):

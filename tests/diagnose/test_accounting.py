@@ -10,10 +10,10 @@ from workbench.diagnose.accounting import Accounts
 from workbench.diagnose.assemble import assemble
 from workbench.diagnose.naming import Namer
 from workbench.diagnose.recorder import Process, Recording, Seen, Tick
-from workbench.diagnose.tracks import DISPLACED, PYTHON, RUNNING
+from workbench.diagnose.tracks import DISPLACED, OFF_CORE, PYTHON, RUNNING
 
 MS = 1_000_000
-SLEEP, NETWORK, LOCK = 0, 1, 2
+SLEEP, NETWORK, LOCK, GIL = 0, 1, 2, 3
 
 
 def recording(looks: list[tuple[int, int, int, int]]) -> Recording:
@@ -24,7 +24,12 @@ def recording(looks: list[tuple[int, int, int, int]]) -> Recording:
         now, on_cpu, runqueue = now + passed * MS, on_cpu + cpu * MS, runqueue + ready * MS
         ticks.append(Tick(now, (Seen(1, 1, on_cpu, runqueue, wait, -1, PYTHON),), ()))
     made = Recording(1, 1, 0, now, {}, ticks=ticks, processes={1: Process(1, 0, "python", True)})
-    made.waits = {SLEEP: ("sleep", "sleep"), NETWORK: ("network", "10.0.0.1:80"), LOCK: ("futex", "0x1")}
+    made.waits = {
+        SLEEP: ("sleep", "sleep"),
+        NETWORK: ("network", "10.0.0.1:80"),
+        LOCK: ("futex", "0x1"),
+        GIL: ("gil", "GIL"),
+    }
     return made
 
 
@@ -53,6 +58,17 @@ def test_counters_give_the_amounts() -> None:
     found = parts(recording([(10, 6, 4, RUNNING), (10, 5, 0, NETWORK), (10, 10, 0, RUNNING), (10, 10, 0, RUNNING)]))
     assert found["python"] == pytest.approx(0.031, abs=0.001)
     assert found["runqueue"] == pytest.approx(0.004, abs=0.001)
+
+
+@pytest.mark.parametrize(("holder", "part"), [(PYTHON, "gil"), (DISPLACED, "gil"), (OFF_CORE, "runqueue")])
+def test_a_wait_for_the_gil_is_run_queue_while_its_holder_has_no_core(holder: int, part: str) -> None:
+    made = recording([(10, 0, 0, GIL)] * 3)
+    made.processes = {1: Process(1, 0, "python", False)}  # so that no stack is wanted
+    made.ticks = [
+        tick._replace(seen=(*tick.seen, Seen(1, 2, index * 4 * MS, index * 6 * MS, RUNNING, -1, holder)))
+        for index, tick in enumerate(made.ticks)
+    ]
+    assert parts(made)[part] == pytest.approx(0.03)
 
 
 def test_a_cost_too_high_to_trust_is_told() -> None:

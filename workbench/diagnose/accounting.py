@@ -176,7 +176,8 @@ class Accounts:
                 return shares
             if settled.part == JOIN and (child := self._only_child(track, settled, tick)):
                 return [(Where("child", "", look.stack, (child, child)), 1.0)]
-        return [(Where(settled.alone, settled.target, look.stack, thread), 1.0)]
+        where = Where(settled.alone, settled.target, look.stack, thread)
+        return [(self._unless_crowded(track, where, settled, tick), 1.0)]
 
     def _awaited(self, track: Track, look: Look, settled: Settled, tick: int) -> list[tuple[Where, float]]:
         """Tell the time that an event loop polls as what its tasks await; empty when that is not known."""
@@ -200,6 +201,17 @@ class Accounts:
 
     def _evenly(self, track: Track, part: str, target: str, stacks: list[int]) -> list[tuple[Where, float]]:
         return [(Where(part, target, stack, (track.pid, track.tid)), 1 / len(stacks)) for stack in stacks]
+
+    def _unless_crowded(self, track: Track, where: Where, settled: Settled, tick: int) -> Where:
+        """Tell a wait for the GIL as run queue when whoever may hold it, the threads that are ready, had no core."""
+        if where.part != "gil":
+            return where
+        ready = {
+            seen.pace
+            for other, seen in self._others(track, settled, tick)
+            if other.pid == track.pid and seen.wait == RUNNING
+        }
+        return where._replace(part="runqueue", target="") if ready == {OFF_CORE} else where
 
     def _note_holder(self, track: Track, look: Look, settled: Settled, tick: int) -> None:
         """Note who holds the lock that a thread waits for: the only other thread that neither waits so nor idles.
@@ -259,7 +271,7 @@ class Accounts:
                 continue
             where = Where(what.part, what.target, stack, thread)
             if what.part in ("gil", "lock"):
-                contending.append(where)
+                contending.append(self._unless_crowded(other, where, what, tick))
                 self._note_holder(other, seen, what, tick)
             elif what.part == "sleep":
                 sleeping.append(where)

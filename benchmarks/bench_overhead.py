@@ -1,6 +1,7 @@
 """What diagnosing costs the task, beside other profilers: interleaved rounds, body time ÷ body time unprofiled.
 
 ``bench_overhead.py [ROUNDS]``. The task times its own body, so start-up is not in the ratio; start-up is told apart.
+Ratios come with their 95 % interval, and nothing at all, measured again, shows what the machine adds by itself.
 """
 
 import random
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 
 from workbench import Table, records
+from workbench.compare.statistics import interval
 
 BODIES = {
     "python": "total = 0\n    for number in range(9_000_000):\n        total += number * number % 7",
@@ -30,6 +32,7 @@ with open(sys.argv[1], "a") as file:
 BIN = Path(sys.executable).parent
 PROFILERS = {
     "none": [sys.executable],
+    "none again": [sys.executable],
     "workbench": [str(BIN / "workbench"), "diagnose", "--out", "{out}"],
     "py-spy": [str(BIN / "py-spy"), "record", "-o", "{out}", "--", sys.executable],
     "pyinstrument": [str(BIN / "pyinstrument"), "-o", "{out}"],
@@ -58,20 +61,23 @@ def main() -> None:
         for task, body in BODIES.items():
             script = folder / f"{task}.py"
             script.write_text(SCRIPT.format(body=body))
-            ratios: dict[str, list[float]] = {profiler: [] for profiler in PROFILERS}
+            bodies: dict[str, list[float]] = {profiler: [] for profiler in PROFILERS}
             startups: dict[str, list[float]] = {profiler: [] for profiler in PROFILERS}
             for _ in range(rounds):
                 order = random.sample(list(PROFILERS), len(PROFILERS))
                 measured = {profiler: run(profiler, script, folder) for profiler in order}
                 body_s, whole_s = measured["none"]
                 for profiler, (its_body_s, its_whole_s) in measured.items():
-                    ratios[profiler].append(its_body_s / body_s)
+                    bodies[profiler].append(its_body_s)
                     startups[profiler].append((its_whole_s - its_body_s) - (whole_s - body_s))
             for profiler in PROFILERS:
-                row = (task, profiler, statistics.median(ratios[profiler]), statistics.median(startups[profiler]))
+                cost = interval(bodies[profiler], bodies["none"], last=True)
+                row = (task, profiler, cost.speedup, cost.low, cost.high, statistics.median(startups[profiler]))
                 rows.append(row)
-                print(f"{task:8} {profiler:14} body × {row[2]:.3f}, start-up and end + {row[3]:.2f} s")
-    table = Table(title="What profilers cost", columns=("task", "profiler", "body_ratio", "extra_s"), rows=tuple(rows))
+                told = "body × {:.4f} [{:.4f}, {:.4f}], start-up and end + {:.2f} s".format(*row[2:])
+                print(f"{task:8} {profiler:14} {told}")
+    columns = ("task", "profiler", "body_ratio", "ratio_low", "ratio_high", "extra_s")
+    table = Table(title="What profilers cost", columns=columns, rows=tuple(rows))
     print(records.save(table, "benchmarks.diagnose-overhead", replace=True))
 
 

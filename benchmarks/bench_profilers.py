@@ -321,7 +321,7 @@ def main() -> None:
 
 def summary(rows: list[tuple[Any, ...]]) -> Table:
     """Return a row for each profiler."""
-    costs = {(task, profiler): (ratio, extra_s) for task, profiler, ratio, extra_s in recorded(COST)}
+    costs = {(task, profiler): (ratio, extra_s) for task, profiler, ratio, _, _, extra_s in recorded(COST)}
     found = []
     for profiler in READERS:
         own = [row for row in rows if row[0] == profiler]

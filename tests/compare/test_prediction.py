@@ -110,6 +110,17 @@ def test_a_diagnosed_sample_stands_for_all_items():
     assert sample.speedup == pytest.approx(whole.speedup)
 
 
+@pytest.mark.parametrize(("times_s", "speedup"), [([3, 1, 1, 1], 2), ([1, 1, 1, 3], 1.5), ([2, 2, 2], 1.5)])
+def test_the_busiest_worker_has_the_last_word(times_s, speedup):
+    found = predict(diagnosis(sleep=6.0), "threads", items=len(times_s), workers=2, item_times_s=times_s)
+    assert found.speedup == pytest.approx(speedup)
+
+
+def test_one_long_wait_among_short_ones_is_found_by_comparing():
+    found = compare(time.sleep, [0.001] * 15 + [0.05], ["threads"], workers=16, budget_s=2, progress=False)
+    assert found.rows[1].predicted < 2  # and not 16
+
+
 @pytest.mark.slow
 def test_who_holds_the_gil_is_measured():
     def free():

@@ -23,6 +23,16 @@ def test_more_workers_than_the_sample_get_more_items():
     assert seen[-1] == (1000, 1000)
 
 
+def test_a_long_item_early_on_hides_no_gain():
+    items_s = [1.0, 1.0, 1.0, 8.0] + [1.0] * 196
+
+    def seconds(workers, count):
+        return max(sum(items_s[:count]) / workers, max(items_s[:count]))
+
+    curve = search_workers(seconds, 200, sample=4, share=lambda count: sum(items_s[:count]) / sum(items_s), uneven=True)
+    assert fewest_good(curve) >= 16
+
+
 @pytest.mark.slow
 def test_the_curve_is_kept_and_the_number_shown():
     import asyncio

@@ -126,6 +126,7 @@ def compare(
             workers=workers,
             search=workers is None and traits[name].scales,
             pure=traits[name].pure and name != baseline,
+            in_order=traits[name].in_order,
             effort=traits[name].effort,
         )
         for name, run in ways.items()
@@ -170,10 +171,19 @@ def compare(
 def _forecast(bench: Trials, diagnosis: Diagnosis | None) -> Forecast:
     plain = bench.baseline
     items = bench.fresh_items()
-    sample = sample_size(len(items), plain.cost_s, bench.budget_s / DIAGNOSED)
+    every = max(1, len(items) // sample_size(len(items), plain.cost_s, bench.budget_s / DIAGNOSED))
     run = plain.run if not bench.conduct.changes else partial(_on_copies, plain.run)
     try:
-        return Forecast.of(run, plain.func, items, bench.expected, sample=sample, diagnosis=diagnosis)
+        return Forecast.of(
+            run,
+            plain.func,
+            items,
+            bench.expected,
+            every=every,
+            share=bench.conduct.share(slice(None, None, every)),
+            item_times_s=bench.conduct.item_times_s,
+            diagnosis=diagnosis,
+        )
     except Exception as error:
         raise TaskError(f"the task itself fails: {one_line(error)}") from error
 
@@ -260,7 +270,9 @@ def _row(trial: Trial, bench: Trials, traits: Traits, predicted: Prediction | No
 def _recommend(rows: tuple[ComparisonRow, ...], traits: Mapping[str, Traits]) -> tuple[str | None, str]:
     faster = [row for row in rows if row.verdict == "faster" and not traits[row.remedy].assumes]
     if not faster:
-        return None, "Keep it as it is: no remedy with the same answers was shown to be faster."
+        untold = any(row.verdict == "no significant difference" and row.ci_low is None for row in rows)
+        hint = " There was time for one round alone, which shows nothing: raise budget_s." if untold else ""
+        return None, f"Keep it as it is: no remedy with the same answers was shown to be faster.{hint}"
     best = max(faster, key=_speedup)
     if not best.same_answer:
         how = f"{_with_workers(best)} was {best.speedup:.3g} times faster"

@@ -5,8 +5,12 @@ A remedy may repeat, reorder, copy or leave out calls. Whether that is still the
 
 from __future__ import annotations
 
+import inspect
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import fsum
+from statistics import fmean, pstdev
 from typing import Any
 
 from workbench.compare.effects import changed, compared_effects, copied, effects, state_of, written_files
@@ -14,6 +18,10 @@ from workbench.compare.leftovers import children_now, end_children, threads_now
 
 #: Names that are told of many.
 SHOWN = 3
+#: Items that take this long, on average, are timed: the clock costs them less than a thousandth.
+LONG_S = 0.0005
+#: Items take unlike times from this standard deviation on, as a share of the mean; one late item does not make it.
+UNEVEN = 0.5
 
 
 class Conduct:
@@ -37,8 +45,31 @@ class Conduct:
         #: What it does to variables outside whenever it runs: in the whole run.
         self.effects: dict[str, Any] = {}
         self.files: set[str] = set()
+        self._items = len(items)
+        self._noted_s: list[float] = []
+        #: Seconds that each item takes, the least of those seen; empty where that is not known.
+        self.item_times_s: list[float] = []
         self._left_threads: list[str] = []
         self._left_commands: set[str] = set()
+
+    def timed(self, func: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """Return a function that does the same, and so tells, for the run to come, how long each item takes.
+
+        The run has to do the items in their order, one at a time, in this process.
+        """
+        self._noted_s = []
+        return _noting(func, self._noted_s)
+
+    def share(self, part: slice) -> float:
+        """Return the share of the task's time that these items take; that of their number where that isn't known."""
+        if not self.item_times_s:
+            return len(range(self._items)[part]) / self._items
+        return fsum(self.item_times_s[part]) / fsum(self.item_times_s)
+
+    @property
+    def uneven(self) -> bool:
+        """Whether items are known to take unlike times."""
+        return bool(self.item_times_s) and pstdev(self.item_times_s) > UNEVEN * fmean(self.item_times_s)
 
     @contextmanager
     def first_run(self, items: Sequence[Any]) -> Iterator[None]:
@@ -46,6 +77,8 @@ class Conduct:
         before = state_of(self._func)
         yield
         self.effects = effects(before, state_of(self._func))
+        long = len(self._noted_s) == self._items and fsum(self._noted_s) >= LONG_S * self._items
+        self.item_times_s = self._noted_s if long else []
         if self._intact is not None and (change := changed(self._intact, items)):
             self.changes, self._after = change, items
 
@@ -55,6 +88,8 @@ class Conduct:
         before, threads, children = state_of(self._func), threads_now(), set(children_now())
         with written_files() as files:
             yield
+        if self.item_times_s:  # the first call of all may have paid for imports and connections
+            self.item_times_s[: len(self._noted_s)] = map(min, self.item_times_s, self._noted_s)
         again = effects(before, state_of(self._func))
         self.effects = {name: effect for name, effect in self.effects.items() if name in again}
         self.files = files
@@ -111,6 +146,27 @@ class Conduct:
             if self._left_commands
             else "",
         )
+
+
+def _noting(func: Callable[[Any], Any], times_s: list[float]) -> Callable[[Any], Any]:
+    """Return a function that does the same and notes the seconds of each call."""
+    if inspect.iscoroutinefunction(func):
+
+        async def noting_later(item: Any) -> Any:
+            start_s = time.perf_counter()
+            answer = await func(item)
+            times_s.append(time.perf_counter() - start_s)
+            return answer
+
+        return noting_later
+
+    def noting(item: Any) -> Any:
+        start_s = time.perf_counter()
+        answer = func(item)
+        times_s.append(time.perf_counter() - start_s)
+        return answer
+
+    return noting
 
 
 def _some(names: Any) -> str:

@@ -44,8 +44,8 @@ LOOK_S, WEIGHED = 0.3, 5
 class Forecast:
     """All that the predictions for one task have in common.
 
-    ``diagnosis`` is of that ``share`` of ``items``, done by the baseline; ``gil`` is None where native code doesn't
-    matter.
+    ``diagnosis`` is of that ``share`` of ``items``, done by the baseline; ``item_times_s`` is what each takes, empty
+    where that is not known; ``gil`` is None where native code doesn't matter.
     """
 
     func: Callable[[Any], Any]
@@ -53,6 +53,7 @@ class Forecast:
     distinct: int
     diagnosis: Diagnosis
     share: float
+    item_times_s: Sequence[float]
     cores: float
     gil: float | None
     answer_bytes: int
@@ -65,7 +66,9 @@ class Forecast:
         items: Sequence[Any],
         answers: Sequence[Any],
         *,
-        sample: int,
+        every: int,
+        share: float,
+        item_times_s: Sequence[float] = (),
         diagnosis: Diagnosis | None = None,
     ) -> Forecast:
         """Measure them.
@@ -76,10 +79,13 @@ class Forecast:
             The baseline and the task.
         answers
             What it answers.
-        sample
-            How many of the items are diagnosed, evenly spread; all of them were where a ``diagnosis`` is given.
+        every, share
+            One in so many items is diagnosed, which together take this share of the time; all of them were where a
+            ``diagnosis`` is given.
+        item_times_s
+            What each item takes, where that is known.
         """
-        some = list(items)[:: max(1, len(items) // sample)]
+        some = list(items)[::every]
         found: Diagnosis = diagnosis or diagnose(run, func, some)
         native = found.parts.get("native", 0.0) > MATTERS * found.wall_s
         return cls(
@@ -87,7 +93,8 @@ class Forecast:
             items=items,
             distinct=count_distinct(items),
             diagnosis=found,
-            share=1.0 if diagnosis else len(some) / len(items),
+            share=1.0 if diagnosis else share,
+            item_times_s=item_times_s,
             cores=cores_to_give(cores_allowed()),
             gil=gil_share(lambda: _keep_on(run, func, some)) if native else None,
             answer_bytes=_bytes(answers),
@@ -107,6 +114,7 @@ class Forecast:
             disks=disks_to_give(workers) if disk else workers,
             gil=self.gil,
             share=self.share,
+            item_times_s=self.item_times_s,
             overhead=measure_overhead(
                 remedy, self.func, self.items, workers, answer_bytes=self.answer_bytes, by_name=traits.model == "queue"
             ),

@@ -24,15 +24,17 @@ class Traits:
     ``scales``: ``workers`` matter, so their number is worth a search. ``per_core``: it has a worker for each core
     unless told otherwise, for they take too long to start for a search. ``assumes``: what must hold for its times to be
     had; a remedy that assumes something is shown, with that, and never recommended. ``pure``: it needs a function whose
-    answer is all that it does, and the same each time. ``price``: what it costs besides time. ``effort``: how large a
-    change of the code or of what it runs on that is, beside others; of two that are as fast the smaller is recommended.
-    ``model``: how `workbench.compare.prediction` sees it, one of its `MODELS`.
+    answer is all that it does, and the same each time. ``in_order``: it does the items one at a time, in this process,
+    so that each can be timed. ``price``: what it costs besides time. ``effort``: how large a change of the code or of
+    what it runs on that is, beside others; of two that are as fast the smaller is recommended. ``model``: how
+    `workbench.compare.prediction` sees it, one of its `MODELS`.
     """
 
     scales: bool = False
     per_core: bool = False
     assumes: str = ""
     pure: bool = False
+    in_order: bool = False
     price: str = ""
     effort: int = 1
     model: str = ""

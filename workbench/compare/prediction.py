@@ -12,9 +12,11 @@ functions that do nothing, what the remedy itself costs (`Overhead`): *o* for al
 their answers where they are sent, and *b* for getting its workers to work.
 
 **The model.** With *k* workers a remedy is as slow as its narrowest place (operational analysis: Lazowska and others,
-*Quantitative System Performance*, 1984, chapter 5); one worker gets up to ``p = ceil(N / k) / N`` of the items. Nobody
-is at that place while the first item comes to it and the last one leaves, which adds one item's time elsewhere, left
-out here:
+*Quantitative System Performance*, 1984, chapter 5), or as its busiest worker. Nobody is at that place while the first
+item comes to it and the last one leaves, which adds one item's time elsewhere, left out here. *p* is the busiest
+worker's share of the time: ``ceil(N / k) / N`` where items take alike, and else what comes of the times that items took
+when each goes, in turn, to whoever is free first (list scheduling: Graham, *Bounds on Multiprocessing Timing
+Anomalies*, 1969):
 
 ================ ==============================================================================
 threads          s + b + max(g + o (1 - k / N), (g + n) / min(C, k), d / min(E, k), (g + n + w + d) p)
@@ -37,8 +39,9 @@ from the fast to the slow end, and both ends are moved out by `DOUBT`, for what 
 
 from __future__ import annotations
 
+import heapq
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.errors import UsageError
@@ -89,10 +92,18 @@ class Demand:
     serial_s: float
     items: int
     distinct: int
+    item_times_s: Sequence[float] = ()
 
     @classmethod
     def of(
-        cls, diagnosis: Diagnosis, *, items: int, distinct: int, share: float = 1.0, gil: float | None = None
+        cls,
+        diagnosis: Diagnosis,
+        *,
+        items: int,
+        distinct: int,
+        share: float = 1.0,
+        gil: float | None = None,
+        item_times_s: Sequence[float] = (),
     ) -> Demand:
         """Read it from a diagnosis of that share of the items, done sequentially."""
         times = 1 / (diagnosis.runs * share)
@@ -120,6 +131,7 @@ class Demand:
             serial_s=seconds(*SERIAL),
             items=items,
             distinct=distinct,
+            item_times_s=item_times_s,
         )
 
     @property
@@ -155,6 +167,7 @@ def predict(
     disks: float = math.inf,
     gil: float | None = None,
     share: float = 1.0,
+    item_times_s: Sequence[float] = (),
     overhead: Overhead = NO_OVERHEAD,
 ) -> Prediction:
     """Predict the speed-up of a remedy from a diagnosis of the plain, sequential task.
@@ -173,6 +186,8 @@ def predict(
         The share of the time that the GIL is held; as the diagnosis says when None: in Python, and not in native code.
     share
         The share of the items that was diagnosed.
+    item_times_s
+        What each item takes, in their order; they count by their proportions. Alike when empty.
     overhead
         What the remedy itself costs.
 
@@ -195,7 +210,9 @@ def predict(
     """
     if model not in MODELS:
         raise UsageError(f"there is no model {model!r}; there are {', '.join(MODELS)}")
-    demand = Demand.of(diagnosis, items=items, distinct=distinct or items, share=share, gil=gil)
+    demand = Demand.of(
+        diagnosis, items=items, distinct=distinct or items, share=share, gil=gil, item_times_s=item_times_s
+    )
     if not demand.total_s > 0:
         raise UsageError("the diagnosis has no time in its parts: nothing can be predicted from it")
     fast_s, slow_s = MODELS[model](demand, min(workers, items), Machine(cores, disks), overhead)
@@ -303,7 +320,15 @@ def _busiest_s(demand: Demand, there_s: float, busy_s: float) -> float:
 
 
 def _largest_part_s(demand: Demand, workers: int) -> float:
-    return (demand.total_s - demand.serial_s) * math.ceil(demand.items / workers) / demand.items
+    """Return how long the busiest worker takes when each item goes, in turn, to whoever is free first."""
+    if not any(demand.item_times_s):
+        share = math.ceil(demand.items / workers) / demand.items
+    else:
+        busy_s = [0.0] * workers
+        for item_s in demand.item_times_s:
+            heapq.heapreplace(busy_s, busy_s[0] + item_s)
+        share = max(busy_s) / math.fsum(demand.item_times_s)
+    return (demand.total_s - demand.serial_s) * share
 
 
 def _queueing_s(stations_s: list[float], delay_s: float, workers: int) -> float:

@@ -10,7 +10,7 @@ import math
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -41,10 +41,10 @@ class Trial:
     """One way to do the whole task, and what came of it.
 
     ``run(func, items, workers=workers)`` does the task; ``pure`` says that it takes ``func`` for a pure function,
-    ``effort`` how large a change it is. ``search`` asks for a search of the number of workers; ``curve`` is what it
-    found, seconds by number. ``estimate_s`` is what the task takes by a sample of the items, where one was tried.
-    ``times_s`` holds one value a round. ``ended`` says why the trial takes part in no further round: ``settled``,
-    ``failed``, ``skipped`` or ``wrong``; it is empty while it does.
+    ``in_order`` that it does one item at a time, here, ``effort`` how large a change it is. ``search`` asks for a
+    search of the number of workers; ``curve`` is what it found, seconds by number. ``estimate_s`` is what the task
+    takes by a sample of the items, where one was tried. ``times_s`` holds one value a round. ``ended`` says why the
+    trial takes part in no further round: ``settled``, ``failed``, ``skipped`` or ``wrong``; it is empty while it does.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Trial:
     func: Callable[[Any], Any]
     workers: int | None = None
     pure: bool = False
+    in_order: bool = False
     effort: int = 1
     search: bool = False
     curve: dict[int, float] = field(default_factory=dict)
@@ -205,17 +206,24 @@ class Trials:
     def _first_run(self) -> float:
         """Run the baseline as it is, or with exceptions for answers where it raises; return how long it took."""
         try:
-            with self.conduct.first_run(self._items):
-                elapsed_s, self.expected = self._run(self.baseline)
+            return self._watched_run()
         except (NotApplicableError, MissingExtraError):
             raise
         except Exception:
             for trial in (self.baseline, *self.rivals):
                 trial.func = tolerant(trial.func)
             self._items = self.conduct.intact(self._items)
-            with self.conduct.first_run(self._items):
-                elapsed_s, self.expected = self._run(self.baseline)
+            return self._watched_run()
+
+    def _watched_run(self) -> float:
+        with self.conduct.first_run(self._items):
+            elapsed_s, self.expected = self._run(replace(self.baseline, func=self._timed_func()))
         return elapsed_s
+
+    def _timed_func(self) -> Callable[[Any], Any]:
+        """Return the baseline's function, with its calls timed where they come in order, one at a time."""
+        func = self.baseline.func
+        return self.conduct.timed(func) if self.baseline.in_order else func
 
     def _look_again(self, plain_s: float) -> None:
         """Do some items once more, where that takes little, and watch what the task does besides answering."""
@@ -223,7 +231,7 @@ class Trials:
             return
         count = sample_size(len(self._items), plain_s, self.budget_s / 80)
         with self.conduct.second_run():
-            answers = self.baseline.run(self.baseline.func, self._some(count), workers=self.baseline.workers)
+            answers = self.baseline.run(self._timed_func(), self._some(count), workers=self.baseline.workers)
         self.conduct.unsteady = self.baseline.differs = difference(self.expected[:count], answers, self._equal)
         self.conduct.clean_up()
 
@@ -255,16 +263,23 @@ class Trials:
             self._leave_out(sample)
 
     def _search(self, trial: Trial, *, sample: int) -> None:
-        seconds = partial(self._sample_s, trial)
-        trial.curve = search_workers(seconds, len(self._items), sample=sample, limit_s=self.budget_s / SEARCHED)
+        trial.curve = search_workers(
+            partial(self._sample_s, trial),
+            len(self._items),
+            sample=sample,
+            share=lambda count: self.conduct.share(slice(count)),
+            uneven=self.conduct.uneven,
+            limit_s=self.budget_s / SEARCHED,
+        )
         trial.workers = fewest_good(trial.curve)
         trial.estimate_s = trial.curve[trial.workers]
 
     def _try(self, trial: Trial, *, sample: int) -> None:
         # The second time counts, for the first may pay for a start-up; other items, for some remedies remember.
         self._sample_s(trial, trial.workers, sample)
-        second_s = self._sample_s(trial, trial.workers, sample, skip=min(sample, len(self._items) - sample))
-        trial.estimate_s = second_s * len(self._items) / sample
+        skip = min(sample, len(self._items) - sample)
+        second_s = self._sample_s(trial, trial.workers, sample, skip=skip)
+        trial.estimate_s = second_s / self.conduct.share(slice(skip, skip + sample))
 
     def _sample_s(self, trial: Trial, workers: int | None, count: int, *, skip: int = 0) -> float:
         items = self._some(count, skip=skip)

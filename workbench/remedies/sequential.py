@@ -15,6 +15,17 @@ Run = Callable[..., list[Any]]
 _Answer = TypeVar("_Answer")
 
 
+def traits(**named: Any) -> Callable[[Run], Run]:
+    """Let a remedy say of itself what `compare` can use: ``scales``, ``assumes``, ``price`` and others."""
+
+    def mark(run: Run) -> Run:
+        vars(run).update(named)
+        return run
+
+    return mark
+
+
+@traits(in_order=True)
 def sequential(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Call ``func`` with one item after the other; await each answer if it is a coroutine function.
 
@@ -26,16 +37,6 @@ def sequential(func: Func, items: Sequence[Any], *, workers: int | None = None) 
     if inspect.iscoroutinefunction(func):
         return run_coroutine(_one_by_one(func, items))
     return [func(item) for item in items]
-
-
-def traits(**named: Any) -> Callable[[Run], Run]:
-    """Let a remedy say of itself what `compare` can use: ``scales``, ``assumes``, ``price`` and others."""
-
-    def mark(run: Run) -> Run:
-        vars(run).update(named)
-        return run
-
-    return mark
 
 
 def twin(other: Func, by: Run = sequential) -> Run:

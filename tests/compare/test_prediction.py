@@ -91,6 +91,13 @@ def test_coming_back_late_from_a_wait_is_no_computing():
     assert predict(pushed, "threads", items=100, workers=50, cores=2).speedup == pytest.approx(1, rel=0.05)
 
 
+def test_a_moment_that_could_not_be_told_stays_no_bottleneck_for_many():
+    doubtful = predict(diagnosis(sleep=0.99, other=0.01), "threads", items=100, workers=100, cores=2)
+    assert doubtful.speedup == pytest.approx(100, rel=0.05)
+    serial = predict(diagnosis(sleep=0.9, lock=0.1), "threads", items=100, workers=100, cores=2)
+    assert serial.speedup < 10
+
+
 def test_a_loop_turns_once_for_all_that_wait():
     # Forty waits of 5 ms, one by one: half of the CPU time is the loop's own, which forty at once share.
     waits = diagnosis(sleep=0.2, python=0.004)

@@ -181,7 +181,7 @@ def _forecast(bench: Trials, diagnosis: Diagnosis | None) -> Forecast:
             bench.expected,
             every=every,
             share=bench.conduct.share(slice(None, None, every)),
-            item_times_s=bench.conduct.item_times_s,
+            item_times_s=bench.conduct.item_times_s if bench.conduct.uneven else (),  # one late item is no unlike one
             diagnosis=diagnosis,
         )
     except Exception as error:

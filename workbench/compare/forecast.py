@@ -45,7 +45,7 @@ class Forecast:
     """All that the predictions for one task have in common.
 
     ``diagnosis`` is of that ``share`` of ``items``, done by the baseline; ``item_times_s`` is what each takes, empty
-    where that is not known; ``gil`` is None where native code doesn't matter.
+    where they take alike; ``gil`` is None where native code doesn't matter.
     """
 
     func: Callable[[Any], Any]
@@ -83,7 +83,7 @@ class Forecast:
             One in so many items is diagnosed, which together take this share of the time; all of them were where a
             ``diagnosis`` is given.
         item_times_s
-            What each item takes, where that is known.
+            What each item takes, where that is known and they differ much.
         """
         some = list(items)[::every]
         found: Diagnosis = diagnosis or diagnose(run, func, some)

@@ -3,13 +3,14 @@
 **What goes in.** A `Diagnosis` of the plain, sequential task splits its wall time into CPU time with the GIL held, *g*
 (the parts ``python`` and ``gil``), CPU time without it, *n* (``native``, and what child processes computed), waiting
 that others can do at the same time, *w* (``network``, ``sleep``, the rest of ``child``), waiting for the disk, *d*, and
-what stays serial, *s* (``lock``, ``other``). Waiting for a core (``runqueue``) stretches g and n alike where the task
-was pushed off it, and is part of w where it had waited and came back, as the counts of switches tell. The items tell
-their number *N* and how many of them are distinct, *D*. `workbench.compare.forecast` measures the rest: how many cores
-the machine has to give just now, *C*; how many writes the disk takes at once, *E*; in which share of the time somebody
-holds the GIL, for native code may hold it too, as that of ``json`` does, which moves time from n to g; and, with
-functions that do nothing, what the remedy itself costs (`Overhead`): *o* for all items, which includes sending them and
-their answers where they are sent, and *b* for getting its workers to work.
+what stays serial, *s* (``lock``, ``other``, where they are more than doubt). Waiting for a core (``runqueue``)
+stretches g and n alike where the task was pushed off it, and is part of w where it had waited and came back, as the
+counts of switches tell. The items tell their number *N* and how many of them are distinct, *D*.
+`workbench.compare.forecast` measures the rest: how many cores the machine has to give just now, *C*; how many writes
+the disk takes at once, *E*; in which share of the time somebody holds the GIL, for native code may hold it too, as that
+of ``json`` does, which moves time from n to g; and, with functions that do nothing, what the remedy itself costs
+(`Overhead`): *o* for all items, which includes sending them and their answers where they are sent, and *b* for getting
+its workers to work.
 
 **The model.** With *k* workers a remedy is as slow as its narrowest place (operational analysis: Lazowska and others,
 *Quantitative System Performance*, 1984, chapter 5), or as its busiest worker. Nobody is at that place while the first
@@ -49,6 +50,9 @@ from workbench.results import Diagnosis
 
 #: Which parts of a diagnosis make up the letters of the model.
 GIL, WAITING, SERIAL = ("python", "gil"), ("network", "sleep", "child"), ("lock", "other")
+#: A smaller share of what stays serial is doubt, such as a moment in which no thread was seen to do anything: with many
+#: workers it would outweigh all that is known.
+SERIAL_AT_LEAST = 0.02
 #: What diagnoses of the same task differ by, as a share of their time.
 DOUBT = 0.2
 #: How much slower native code may get whenever there are twice as many threads for the same cores: they evict each
@@ -111,7 +115,9 @@ class Demand:
         def seconds(*names: str, of: Mapping[str, float] = diagnosis.parts) -> float:
             return sum(of.get(name, 0.0) for name in names) * times
 
-        gil_s, native_s, waiting_s = seconds(*GIL), seconds("native"), seconds(*WAITING)
+        gil_s, native_s, waiting_s, serial_s = seconds(*GIL), seconds("native"), seconds(*WAITING), seconds(*SERIAL)
+        if serial_s < SERIAL_AT_LEAST * diagnosis.wall_s * times:
+            waiting_s, serial_s = waiting_s + serial_s, 0.0
         cpu_s = gil_s + native_s
         pushed_off, let_go = (diagnosis.counters.get(f"{kind}_switches", 0.0) for kind in ("involuntary", "voluntary"))
         pushed_off_s = seconds("runqueue") * (pushed_off / (pushed_off + let_go) if pushed_off + let_go else 1.0)
@@ -128,7 +134,7 @@ class Demand:
             native_s=(native_s + seen_s) * stretch + unseen_s,
             waiting_s=waiting_s - unseen_s + seconds("runqueue") - pushed_off_s,
             disk_s=seconds("disk"),
-            serial_s=seconds(*SERIAL),
+            serial_s=serial_s,
             items=items,
             distinct=distinct,
             item_times_s=item_times_s,

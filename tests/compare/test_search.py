@@ -16,10 +16,10 @@ def test_the_search_ends_past_the_point_where_more_workers_stop_paying(limit, it
     assert best <= max(2, 2 * limit)
 
 
-def test_more_workers_than_the_sample_get_more_items():
+def test_each_worker_gets_as_many_items_as_one_alone():
     seen = []
     search_workers(lambda workers, count: seen.append((workers, count)) or count / workers, 1000, sample=10)
-    assert seen[::2][:5] == [(1, 10), (2, 10), (4, 10), (8, 16), (16, 32)]
+    assert seen[::2][:5] == [(1, 10), (2, 20), (4, 40), (8, 80), (16, 160)]
     assert seen[-1] == (1000, 1000)
 
 

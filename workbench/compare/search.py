@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 #: The share of the time that twice as many workers must save to be worth trying twice as many again.
 WORTH = 0.1
-#: Items to try for each worker, and how often in a row more workers may not pay: where items take unlike times, one
-#: long one among the few that are tried can hide that they do.
-EACH, EACH_UNEVEN = 2, 4
+#: Items to try for each worker at least.
+EACH = 2
+#: How often in a row more workers may not pay: where items take unlike times, a long one can hide once that they do.
 IN_VAIN, IN_VAIN_UNEVEN = 1, 2
 #: Workers that are this near to the best time are as good, if they are fewer.
 AS_GOOD = 0.05
@@ -33,12 +33,13 @@ def search_workers(
     items
         How many items there are; more workers than that can't help.
     sample
-        How many items to try at least. More workers get more, two each, so that they have enough to do.
+        How many items to try for each worker, at least two: so all numbers take about as long where more workers pay,
+        and what a remedy costs only once weighs alike.
     share
         ``share(count)`` says which share of the time of all items the first ``count`` take; that of their number when
         None.
     uneven
-        Whether items take unlike times: then each worker gets four, and one try in vain is not the last.
+        Whether items take unlike times: then one try in vain is not the last.
     limit_s
         After so many seconds no more than two are tried.
 
@@ -52,11 +53,10 @@ def search_workers(
     >>> search_workers(lambda workers, count: count / min(workers, 4), 100, sample=100)
     {1: 100.0, 2: 50.0, 4: 25.0, 8: 25.0}
     """
-    each, most_in_vain = (EACH_UNEVEN, IN_VAIN_UNEVEN) if uneven else (EACH, IN_VAIN)
     curve: dict[int, float] = {}
     workers, patience_s, in_vain = 1, limit_s / 10, 0
     while True:
-        count = min(items, max(sample, each * workers))
+        count = min(items, max(sample, EACH) * workers)
         # The least of several: noise only ever adds. The first run may start a pool, whose workers come one after the
         # other; the runs after it take as long together as it did, or a tenth of the time there is.
         first_s = best_s = seconds(workers, count)
@@ -71,7 +71,7 @@ def search_workers(
         in_vain = 0 if pays else in_vain + 1
         curve[workers] = all_s
         # One worker alone tells nothing about more: two are always tried.
-        if in_vain == most_in_vain or workers >= items or (limit_s < 0 and workers > 1):
+        if in_vain == (IN_VAIN_UNEVEN if uneven else IN_VAIN) or workers >= items or (limit_s < 0 and workers > 1):
             return curve
         workers = min(2 * workers, items)
 

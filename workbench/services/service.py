@@ -10,6 +10,7 @@ import random
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,8 @@ from workbench.services.servers import Command, Place, Server
 
 #: How long a server may take until it answers; RabbitMQ takes 5 to 9 seconds on two cores.
 START_S = 60.0
+#: The temporary folder of all users.
+SHARED_TEMP = "/tmp"
 
 
 class Service:
@@ -104,8 +107,10 @@ class ChildService(Service):
 
     def __init__(self, server: Server, program: Path, arguments: Sequence[str]) -> None:
         port, *other_ports = _free_ports(3)
-        self.folder = Path(tempfile.mkdtemp(prefix=f"workbench-{server.name}-")).resolve()
         user = _unprivileged_user() if server.refuses_root and os.getuid() == 0 else None
+        # Root's temporary folder may be root's alone: then that user takes the one that is everybody's.
+        parent = None if user is None or _all_may_pass(Path(tempfile.gettempdir())) else SHARED_TEMP
+        self.folder = Path(tempfile.mkdtemp(prefix=f"workbench-{server.name}-", dir=parent)).resolve()
         if user is not None:
             shutil.chown(self.folder, user)
         self._place = Place(folder=self.folder, port=port, other_ports=tuple(other_ports), user=user)
@@ -285,6 +290,11 @@ def _free_ports(count: int) -> list[int]:
             if port not in free:
                 free.append(port)
     return free
+
+
+def _all_may_pass(folder: Path) -> bool:
+    """Say whether every user can reach what is in a folder."""
+    return all(above.stat().st_mode & stat.S_IXOTH for above in (folder.resolve(), *folder.resolve().parents))
 
 
 def _unprivileged_user() -> str:

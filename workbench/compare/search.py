@@ -29,14 +29,14 @@ def search_workers(
     Parameters
     ----------
     seconds
-        ``seconds(workers, count)`` runs the first ``count`` items with so many workers and returns how long it took.
+        ``seconds(workers, count)`` runs ``count`` of the items with so many workers and returns how long it took.
     items
         How many items there are; more workers than that can't help.
     sample
         How many items to try for each worker, at least two: so all numbers take about as long where more workers pay,
         and what a remedy costs only once weighs alike.
     share
-        ``share(count)`` says which share of the time of all items the first ``count`` take; that of their number when
+        ``share(count)`` says which share of the time of all items those take; that of their number when
         None.
     uneven
         Whether items take unlike times: then one try in vain is not the last.

@@ -231,7 +231,7 @@ class Trials:
             return
         count = sample_size(len(self._items), plain_s, self.budget_s / 80)
         with self.conduct.second_run():
-            answers = self.baseline.run(self._timed_func(), self._some(count), workers=self.baseline.workers)
+            answers = self.baseline.run(self._timed_func(), self.fresh_items()[:count], workers=self.baseline.workers)
         self.conduct.unsteady = self.baseline.differs = difference(self.expected[:count], answers, self._equal)
         self.conduct.clean_up()
 
@@ -239,8 +239,11 @@ class Trials:
         """Return the items as nothing has changed them; themselves, where nothing changes them."""
         return self.conduct.intact(self._items) if self.conduct.changes else self._items
 
-    def _some(self, count: int, *, skip: int = 0) -> list[Any]:
-        return self.fresh_items()[skip : skip + count]
+    def _spread(self, count: int, *, offset: int = 0) -> slice:
+        """Return which items to try: so many, evenly spread, for the first may be the smallest of all."""
+        step = len(self._items) // count
+        start = offset % step
+        return slice(start, start + step * (count - 1) + 1, step)
 
     def _scout(self) -> None:
         """Find out how many workers pay; where the budget may be too short for all, leave out what doesn't fit twice.
@@ -267,7 +270,7 @@ class Trials:
             partial(self._sample_s, trial),
             len(self._items),
             sample=sample,
-            share=lambda count: self.conduct.share(slice(count)),
+            share=lambda count: self.conduct.share(self._spread(count)),
             uneven=self.conduct.uneven,
             limit_s=self.budget_s / SEARCHED,
         )
@@ -277,12 +280,11 @@ class Trials:
     def _try(self, trial: Trial, *, sample: int) -> None:
         # The second time counts, for the first may pay for a start-up; other items, for some remedies remember.
         self._sample_s(trial, trial.workers, sample)
-        skip = min(sample, len(self._items) - sample)
-        second_s = self._sample_s(trial, trial.workers, sample, skip=skip)
-        trial.estimate_s = second_s / self.conduct.share(slice(skip, skip + sample))
+        second_s = self._sample_s(trial, trial.workers, sample, offset=1)
+        trial.estimate_s = second_s / self.conduct.share(self._spread(sample, offset=1))
 
-    def _sample_s(self, trial: Trial, workers: int | None, count: int, *, skip: int = 0) -> float:
-        items = self._some(count, skip=skip)
+    def _sample_s(self, trial: Trial, workers: int | None, count: int, *, offset: int = 0) -> float:
+        items = self.fresh_items()[self._spread(count, offset=offset)]
         start_s = self._clock()
         trial.run(trial.func, items, workers=workers)
         elapsed_s = self._clock() - start_s

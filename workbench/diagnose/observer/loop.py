@@ -41,7 +41,9 @@ NATIVE, PYTHON, OFF_CORE, DISPLACED, SHORT, CALLING = range(6)
 #: Mean seconds between two looks, by the age of the task. They are random, so as to see periodic work fairly.
 INTERVALS = ((2.0, 0.003), (10.0, 0.005), (60.0, 0.008), (600.0, 0.02), (float("inf"), 0.05))
 CHILDREN_EVERY_S = 0.02
-STEP_ASIDE_EVERY_S = 0.02
+CHOOSE_CORE_EVERY_S = 0.02
+#: A task that ran in more than this share of the recent looks, about so many, is one that computes.
+COMPUTES_FROM, RECENT_LOOKS = 0.1, 16
 FLUSH_EVERY_S = 0.25
 
 
@@ -227,8 +229,8 @@ class Observer:
         self._numbers = [Numbers(kind, self._tell) for kind in ("wait", "stack", "code")]
         self._image = _own_image(pid, layout) if layout else None
         self._processes: dict[int, Process] = {}
-        self._children_at = self._flush_at = self._aside_at = 0.0
-        self._cores = os.sched_getaffinity(0)
+        self._children_at = self._flush_at = self._core_at = 0.0
+        self._cores, self._ran = os.sched_getaffinity(0), 1.0
         self.stopped = False
         self._add(pid, 0)
 
@@ -270,19 +272,29 @@ class Observer:
             changed += seen
             gone += ended
         self._buffer.append(("tick", at, tuple(changed), tuple(gone)))
-        if now >= self._aside_at and len(self._cores) > 1:
-            self._aside_at = now + STEP_ASIDE_EVERY_S
-            self._step_aside(changed)
+        running = [seen for seen in changed if seen[4] == RUNNING]
+        self._ran += (bool(running) - self._ran) / RECENT_LOOKS
+        if now >= self._core_at and len(self._cores) > 1:
+            self._core_at = now + CHOOSE_CORE_EVERY_S
+            self._choose_core(running, changed)
         if now >= self._flush_at:
             self._flush_at = now + FLUSH_EVERY_S
             self.flush()
 
-    def _step_aside(self, changed: list[Seen]) -> None:
-        """Keep off the core that a studied thread runs on: there we would stop it to look at it."""
-        for pid, tid, _, _, wait, _, _ in changed:
-            if wait == RUNNING and pid in self._processes and tid in self._processes[pid].threads:
+    def _choose_core(self, running: list[Seen], changed: list[Seen]) -> None:
+        """Keep off the core of a task that computes, which we would stop to look at it; share that of one that waits.
+
+        A core that wakes for two sleeps less deeply: a thread that waits there is back sooner than it is beside an
+        observer that wakes another core.
+        """
+        computes = self._ran > COMPUTES_FROM
+        for pid, tid, *_ in running if computes else changed:
+            if pid in self._processes and (thread := self._processes[pid].threads.get(tid)):
                 with contextlib.suppress(OSError):
-                    os.sched_setaffinity(0, self._cores - {self._processes[pid].threads[tid].core()})
+                    core = thread.core()
+                    if not computes and core != own_core():
+                        os.sched_setaffinity(0, {core})
+                    os.sched_setaffinity(0, self._cores - {core} if computes else self._cores)
                 return
 
     def flush(self) -> None:

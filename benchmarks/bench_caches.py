@@ -251,7 +251,7 @@ def predictions(make: Callable[[str], Backend]) -> Iterator[tuple[Any, ...]]:
     items = [number % 50 for number in range(200)]  # three of four are hits
     for func in (queue_work.python, queue_work.short, queue_work.sleep, queue_work.short_sleep):
         remedies = {name: cached(Cache(make(name))) for name in ("sqlite", "redis", "memcached")}
-        for row in compare(func, items, remedies, budget_s=15, progress=False).rows[1:]:
+        for row in compare(func, items, remedies, budget_s=30, progress=False).rows[1:]:
             yield told(func.__name__, row)
 
 

@@ -19,6 +19,7 @@ from workbench.diagnose.layout import find_layout
 from workbench.diagnose.observer.loop import Observer
 from workbench.diagnose.observer.waits import Waits
 from workbench.diagnose.recorder import Recording
+from workbench.records import cores_allowed
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="there is no /proc to observe")
 
@@ -131,6 +132,26 @@ def test_the_end_of_a_process_ends_the_observer(tmp_path: Path) -> None:
     child.communicate(b"\n")
     watching.join(10)
     assert not watching.is_alive()
+
+
+@pytest.mark.skipif(cores_allowed() < 2, reason="there is one core")
+def test_a_task_that_computes_has_its_core_alone_and_one_that_waits_shares_it(tmp_path: Path) -> None:
+    program = "import time\nwhile time.process_time() < 0.5: pass\nwhile True: time.sleep(0.005)"
+    every, until = len(os.sched_getaffinity(0)), time.monotonic() + 30
+    child = subprocess.Popen([sys.executable, "-c", program])
+    observer = Observer(child.pid, str(tmp_path / "recording"), find_layout())
+    watching = threading.Thread(target=observer.run)
+    watching.start()
+    try:
+        for allowed in (every - 1, every):
+            while len(os.sched_getaffinity(watching.native_id or 0)) != allowed:
+                assert time.monotonic() < until, f"it never had {allowed} cores to run on"
+                time.sleep(0.001)
+    finally:
+        observer.stop()
+        watching.join()
+        child.kill()
+        child.wait()
 
 
 @pytest.fixture(params=["a duplicate", "the kernel's tables"])

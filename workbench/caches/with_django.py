@@ -61,7 +61,8 @@ class Django(Backend):
         except (InvalidCacheBackendError, ImproperlyConfigured) as error:
             raise UsageError(f"Django's settings have no cache {alias!r}: {error}") from error
         kind = _kind(cache)
-        self.in_process = self.repeats = kind == "locmem"
+        self.in_process = kind == "locmem"
+        self.repeats = kind in ("locmem", "filebased")  # a file that was read a moment ago comes out of memory
         #: Where only one process at a time may add.
         self._lock = Path(cache._dir, "lock") if kind == "filebased" else None
         self._threads = DaemonThreads(4, _close_connections) if kind == "db" and _is_served(cache) else None

@@ -140,7 +140,7 @@ def main() -> None:
     rows, regrets = [], []
     with Site() as site:
         for name, (func, items) in tasks(site).items():
-            remedies = ["asyncio", "memo"] if func is wait else ["threads", "processes", "memo"]
+            remedies = ["asyncio", "memo"] if func is wait else ["threads", "processes", "memo", "stored"]
             found = compare(func, items, remedies, budget_s=budget_s, progress=False)
             regrets.append((name, found.recommended, regret(found)))
             for row in found.rows[1:]:

@@ -59,6 +59,7 @@ PLAIN = {
     "cluster": remedies.cluster,
     "memo": remedies.memo,
     "stored": remedies.stored,
+    "recalled": remedies.recalled,
     "cached": remedies.cached(Cache(Memory())),
     "compiled": remedies.compiled,
     "celery": remedies.celery,
@@ -75,6 +76,7 @@ COROUTINES = {
     "asyncio": remedies.asynchronous,
     "memo": remedies.memo,
     "stored": remedies.stored,
+    "recalled": remedies.recalled,
     "cached": remedies.cached(Cache(Memory())),
     "plain twin": remedies.twin(increment),
 }
@@ -130,14 +132,14 @@ def test_no_thread_is_left_behind(run, func):
 
 
 @pytest.mark.parametrize(
-    "name", ["sequential", "threads", "processes", "cluster", "memo", "stored", "compiled", "celery"]
+    "name", ["sequential", "threads", "processes", "cluster", "memo", "stored", "recalled", "compiled", "celery"]
 )
 def test_the_tasks_own_exception_comes_through(name):
     with pytest.raises(ValueError, match=r"^not two$"):
         PLAIN[name](refuse_two, [1, 2, 3], workers=2)
 
 
-@pytest.mark.parametrize("name", ["sequential", "asyncio", "memo", "stored"])
+@pytest.mark.parametrize("name", ["sequential", "asyncio", "memo", "stored", "recalled"])
 def test_a_coroutines_own_exception_comes_through(name):
     with pytest.raises(ValueError, match=r"^not two$"):
         COROUTINES[name](refuse_two_later, [1, 2, 3], workers=2)
@@ -172,7 +174,8 @@ def test_every_installed_remedy_is_in_the_list():
         ),
         (remedies.celery, no_plain_answer, [1], "a object can't be sent: msgpack can't keep a object"),
         (remedies.memo, increment, [threading.Lock()], "equal items can't be found: "),
-        (remedies.stored, [1].append, [1], "memoize takes a function"),
+        (remedies.stored, increment, [threading.Lock()], "its argument doesn't pickle"),
+        (remedies.recalled, [1].append, [1], "memoize takes a function"),
     ],
 )
 def test_a_task_that_can_not_be_done_this_way_is_refused_in_one_line(run, func, items, message):
@@ -316,12 +319,13 @@ def test_memo_computes_each_distinct_item_once():
     assert [type(n) for n in seen] == [int, float, bool]
 
 
-def test_stored_computes_nothing_in_the_second_run():
+@pytest.mark.parametrize(("run", "computed"), [(remedies.recalled, [2, 3]), (remedies.stored, [2, 3, 2, 3])])
+def test_what_the_second_run_computes(run, computed):
     seen = []
 
     def square(n):
         seen.append(n)
         return n * n
 
-    assert remedies.stored(square, [2, 3]) == remedies.stored(square, [2, 3]) == [4, 9]
-    assert seen == [2, 3]
+    assert run(square, [2, 3, 2]) == run(square, [2, 3, 2]) == [4, 9, 4]
+    assert seen == computed

@@ -13,7 +13,8 @@ Each returns ``func`` of every item, in order, lets an exception of the task thr
 `subinterpreters`  a pool of interpreters, where this Python has them (3.14)
 `free_threads`     threads without the GIL, where this Python has none; installed as ``free-threading``
 `memo`             every distinct item once
-`stored`           answers kept on disk by `memoize`, as a second run finds them
+`stored`           answers kept on disk by `memoize`, for duplicates
+`recalled`         the same, as a second run finds them; tried only when it is named
 `cached` (c)       answers kept in a cache c of `workbench.caches`, for duplicates
 `celery`           workers of a Celery queue over Redis, for functions that workers can import
 `celery_on` (b)    the same over another broker
@@ -29,7 +30,7 @@ want one missing answer.
 
 from workbench.remedies.cluster import cluster, cluster_at
 from workbench.remedies.compiled import compiled, vectorised
-from workbench.remedies.memo import cached, memo, memoize, stored
+from workbench.remedies.memo import cached, memo, memoize, recalled, stored
 from workbench.remedies.payoff import CallCosts, call_costs
 from workbench.remedies.pools import asynchronous, free_threads, processes, subinterpreters, threads
 from workbench.remedies.queued import celery, celery_on
@@ -51,6 +52,7 @@ __all__ = [
     "memo",
     "memoize",
     "processes",
+    "recalled",
     "sequential",
     "stampede",
     "stored",

@@ -190,8 +190,23 @@ def memo(func: Func, items: Sequence[Any], *, workers: int | None = None) -> lis
     return [answers[key] for key in keys]
 
 
-@traits(assumes="every answer was computed before", pure=True, price="files on disk, which may get stale")
+@traits(model="memo", pure=True, price="files on disk, which may get stale")
 def stored(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
+    """Call ``func`` through `memoize` and a store of its own: what files gain within one run, for its duplicates.
+
+    Each run starts with nothing and leaves nothing; `recalled` is what the runs after it gain.
+
+    Examples
+    --------
+    >>> stored(abs, [-1, 2, -1])
+    [1, 2, 1]
+    """
+    with tempfile.TemporaryDirectory(prefix="workbench-stored-") as folder:
+        return _through(functools.partial(memoize, folder=folder), func, items)
+
+
+@traits(assumes="every answer was computed before", pure=True, price="files on disk, which may get stale")
+def recalled(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Call ``func`` through `memoize`, with a store that lasts as long as this process.
 
     From the second run on nothing is computed: this is what answers cost once they are remembered, with no change
@@ -199,10 +214,10 @@ def stored(func: Func, items: Sequence[Any], *, workers: int | None = None) -> l
 
     Examples
     --------
-    >>> stored(abs, [-1, 2])
+    >>> recalled(abs, [-1, 2])
     [1, 2]
     """
-    return sequential(_stored(func), items)
+    return sequential(_recalled(func), items)
 
 
 def cached(cache: Cache) -> Run:
@@ -229,17 +244,22 @@ def cached(cache: Cache) -> Run:
 
     @traits(model="memo", price="a cache to run, and answers in it which may get stale")
     def run(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
-        try:
-            memoized = memoize(func if inspect.isfunction(func) else _named(func), cache=cache)
-            memoized.clear()
-            try:
-                return sequential(memoized, items)
-            finally:
-                memoized.clear()
-        except UsageError as error:
-            raise NotApplicableError(str(error)) from error
+        return _through(functools.partial(memoize, cache=cache), func, items)
 
     return run
+
+
+def _through(remember: Callable[[Func], Any], func: Func, items: Sequence[Any]) -> list[Any]:
+    """Do items through a function that remembers, and that knows nothing before and after."""
+    try:
+        memoized = remember(func if inspect.isfunction(func) else _named(func))
+        memoized.clear()
+        try:
+            return sequential(memoized, items)
+        finally:
+            memoized.clear()
+    except UsageError as error:
+        raise NotApplicableError(str(error)) from error
 
 
 def _named(func: Func) -> Func:
@@ -257,7 +277,7 @@ def _named(func: Func) -> Func:
 
 
 @functools.lru_cache(maxsize=64)
-def _stored(func: Func) -> Func:
+def _recalled(func: Func) -> Func:
     try:
         return memoize(func, folder=tempfile.mkdtemp(dir=_scratch_folder().name))
     except UsageError as error:
@@ -266,7 +286,7 @@ def _stored(func: Func) -> Func:
 
 @functools.cache
 def _scratch_folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="workbench-stored-")
+    return tempfile.TemporaryDirectory(prefix="workbench-recalled-")
 
 
 def _memoized(func: Callable[..., Any], shell: Callable[..., Any], answers: Tiers | CachedCalls) -> Any:

@@ -5,8 +5,6 @@ from typing import Any
 
 import pytest
 
-import workbench  # noqa: F401 - before any file of a package that shares its name with a function, such as compare
-
 
 @pytest.fixture(autouse=True)
 def _doctest_tmp(doctest_namespace: dict[str, Any], tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from programs import LABELS, Label  # noqa: E402
 from surroundings import busy, site  # noqa: E402
 
 from workbench import Table, records  # noqa: E402
-from workbench.diagnose.targets import diagnose_target, parse_target  # noqa: E402
+from workbench.diagnosis.targets import diagnose_target, parse_target  # noqa: E402
 from workbench.results import Diagnosis  # noqa: E402
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from joblib import Memory
 
 from workbench import Table, memoize, records
-from workbench.compare.statistics import interval
+from workbench.comparison.statistics import interval
 
 ROUNDS = 101
 LARGE_BYTES = 80_000_000

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from workbench import Table, records
-from workbench.compare.statistics import interval
+from workbench.comparison.statistics import interval
 
 BODIES = {
     "python": "total = 0\n    for number in range(9_000_000):\n        total += number * number % 7",

@@ -18,7 +18,7 @@ import numpy as np
 from bench_compare import ITEMS, busy_process, task
 
 from workbench import Table, records
-from workbench.compare.statistics import interval
+from workbench.comparison.statistics import interval
 
 ROUNDS = (8, 16, 32, 64)
 

@@ -20,7 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MODULES = sorted((ROOT / "workbench").rglob("*.py"))
 
 #: Who may import whom: each layer only those after it. The rooms below stand beside the column and import none of it.
-COLUMN = ["cli magics", "report notebooks", "plots", "compare", "diagnose", "records", "results views", "errors"]
+COLUMN = ["cli magics", "report notebooks", "plots", "comparison", "diagnosis", "records", "results views", "errors"]
 BESIDE = ["tasks", "remedies", "queues", "caches", "services", "web"]
 #: A remedy may keep answers in a cache, work through a queue, and start the server for one. Queues start their brokers,
 #: and send what a cache keeps: plain data by the same serializer.

@@ -3,8 +3,8 @@
 from typing import Any
 
 from workbench import records, services
-from workbench.compare import compare
-from workbench.diagnose import Diagnosing, diagnose
+from workbench.comparison import compare
+from workbench.diagnosis import Diagnosing, diagnose
 from workbench.errors import (
     FetchError,
     MissingExtraError,

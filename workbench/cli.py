@@ -123,7 +123,7 @@ def _add_diagnose(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 def _diagnose(args: argparse.Namespace) -> int:
-    from workbench.diagnose.targets import Target, diagnose_target, parse_target
+    from workbench.diagnosis.targets import Target, diagnose_target, parse_target
 
     if sum(item is not None for item in (args.module, args.code)) > 1:
         raise UsageError("pass one of TARGET, -m and -c")
@@ -186,8 +186,8 @@ def _seconds(text: str) -> float:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from workbench.compare import compare
-    from workbench.diagnose.targets import parse_target
+    from workbench.comparison import compare
+    from workbench.diagnosis.targets import parse_target
     from workbench.targets import WithoutItem, load_callable, read_items
 
     target = parse_target(options.target)

@@ -13,8 +13,8 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from IPython.display import display
 
 from workbench import errors
-from workbench.compare import compare
-from workbench.diagnose import Diagnosing
+from workbench.comparison import compare
+from workbench.diagnosis import Diagnosing
 from workbench.results import Diagnosis
 
 

@@ -1,0 +1,158 @@
+"""``workbench diagnose TARGET``, as a person types it."""
+
+import ast
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from workbench import Diagnosis, UsageError
+from workbench.diagnosis.targets import parse_target
+
+BURN = "import time\nuntil = time.thread_time() + 0.3\nwhile time.thread_time() < until: pass\n"
+
+
+def workbench(*args: str, **options: object) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "workbench", "diagnose", *args]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def diagnosed(path: Path) -> Diagnosis:
+    return Diagnosis.from_json(json.loads(path.read_text()))
+
+
+@pytest.mark.slow
+def test_a_script_runs_as_it_would_alone(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("import sys\n" + BURN + "print(__name__, sys.argv[1:])\nsys.exit(3)\n")
+    done = workbench("--out", str(tmp_path / "out.json"), str(script), "--", "a", "--b")
+    assert (done.returncode, done.stdout) == (3, "__main__ ['a', '--b']\n")
+    diagnosis = diagnosed(tmp_path / "out.json")
+    assert (diagnosis.verdict, diagnosis.failure) == ("CPU-bound", "SystemExit: 3")
+    assert {Path(line.file).name for line in diagnosis.lines[:1]} == {"script.py"}
+
+
+@pytest.mark.slow
+def test_json_alone_owns_stdout() -> None:
+    done = workbench("--json", "-c", BURN + "print('hello')")
+    assert json.loads(done.stdout)["kind"] == "diagnosis"
+    assert "hello" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_module_and_callables_run(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import time\ndef nap(): time.sleep(0.1)\nasync def anap(): nap()\n")
+    for target in (["mine:nap"], ["mine.py:nap"], ["mine:anap"]):
+        done = workbench("--json", *target, cwd=tmp_path)
+        data = json.loads(done.stdout)
+        assert (data["verdict"], data["bound_by"]) == ("idle", "sleep")
+        assert data["runs"] > 1
+    assert workbench("-m", "json.tool", "--", "--help").stdout.startswith("usage")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("end", "code", "failure"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", 137, "ended by signal SIGKILL"),
+        ("import os; os._exit(4)", 4, "exit code 4"),
+        ("raise ValueError('bad')", 1, "ValueError: bad"),
+        ("import os; os.closerange(3, 500); sum(range(10))", 0, None),
+        ("import os; os.fork()", 0, None),
+        ("import os; os.execlp('sleep', 'sleep', '0.05')", 0, None),
+    ],
+)
+def test_however_a_task_ends_it_is_diagnosed(tmp_path: Path, end: str, code: int, failure: str | None) -> None:
+    done = workbench("--out", str(tmp_path / "out.json"), "-c", BURN + end)
+    diagnosis = diagnosed(tmp_path / "out.json")
+    assert done.returncode == code
+    assert diagnosis.failure == failure
+    assert diagnosis.verdict in ("CPU-bound", "contended")  # where no core was free for most of the time
+
+
+@pytest.mark.slow
+def test_an_endless_task_is_ended_and_told(tmp_path: Path) -> None:
+    done = workbench("--timeout", "1", "--out", str(tmp_path / "out.json"), "-c", "while True: pass")
+    diagnosis = diagnosed(tmp_path / "out.json")
+    assert done.returncode == 128 + signal.SIGTERM
+    assert (diagnosis.verdict, diagnosis.bound_by) == ("CPU-bound", "python")
+    assert "--timeout" in diagnosis.reasons[-1]
+
+
+@pytest.mark.slow
+def test_ctrl_c_gives_the_diagnosis_so_far(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "workbench", "diagnose", "--out", str(tmp_path / "out.json"), "-c"]
+    code = "print('on', flush=True)\nimport time; time.sleep(60)"
+    with subprocess.Popen([*command, code], stdout=subprocess.PIPE, start_new_session=True, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "on\n"
+        time.sleep(0.5)
+        import os
+
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(20)
+    assert diagnosed(tmp_path / "out.json").verdict == "idle"
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["nowhere.py"], "there is no file nowhere.py"),
+        (["no_such_module:f"], "there is no module 'no_such_module'"),
+        (["json:no_such"], "has no callable 'no_such'"),
+        (["json:loads"], "pass them after --"),
+        (["word"], "is no target"),
+        (["-m", "no_such_module"], "there is no module 'no_such_module'"),
+        (["-c", "def"], "line 1: invalid syntax"),
+        ([], "nothing to diagnose"),
+        (["--timeout", "0", "-c", "1"], "seconds above 0"),
+        (["--out", "/proc/no/such", "-c", "1"], "can't write"),
+    ],
+)
+def test_a_mistake_is_told_in_a_line(args: list[str], says: str) -> None:
+    done = workbench(*args)
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.returncode == (1 if "--out" in args else 2)
+
+
+def test_a_target_is_understood(tmp_path: Path) -> None:
+    script = tmp_path / "a.py"
+    script.touch()
+    assert parse_target(f"{script}:main").kind == "callable"
+    assert parse_target(str(script), ["x"]).args == ("x",)
+    with pytest.raises(UsageError, match="names no callable"):
+        parse_target(f"{script}:1")
+
+
+@pytest.mark.slow
+def test_the_task_finds_the_modules_of_a_fresh_interpreter(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("import sys; print(sorted(sys.modules)); print([n for n in globals() if n[0] != '_'])\n")
+    plain = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
+    modules, names = workbench(str(script)).stdout.splitlines()
+    assert set(ast.literal_eval(modules)) - set(ast.literal_eval(plain.stdout.splitlines()[0])) <= {"threading"}
+    assert names == plain.stdout.splitlines()[1]
+    assert workbench("-c", "print([name for name in globals() if name[0] != '_'])").stdout == "[]\n"
+
+
+@pytest.mark.slow
+def test_a_task_that_becomes_another_program_is_seen_to_its_end(tmp_path: Path) -> None:
+    for end in ("os.execv('/bin/sh', ['sh', '-c', 'sleep 0.3'])", "time.sleep(0.3); os.kill(os.getpid(), 9)"):
+        workbench("--out", str(tmp_path / "out.json"), "-c", f"import os, time; {end}")
+        diagnosis = diagnosed(tmp_path / "out.json")
+        assert diagnosis.wall_s >= 0.3
+        assert diagnosis.bound_by == "sleep"
+
+
+@pytest.mark.slow
+def test_standard_input_names_who_it_comes_from(tmp_path: Path) -> None:
+    with subprocess.Popen(["sh", "-c", "sleep 4; echo done"], stdout=subprocess.PIPE) as feeder:
+        done = workbench("--out", str(tmp_path / "out.json"), "-c", "print(input())", stdin=feeder.stdout)
+    diagnosis = diagnosed(tmp_path / "out.json")
+    assert (done.stdout, diagnosis.verdict, diagnosis.bound_by) == ("done\n", "IO-bound", "network")
+    assert diagnosis.waits[0].target.startswith("stdin, a pipe from sh -c sleep 4")

@@ -1,0 +1,322 @@
+"""Measure what predictions are made from: the task, by one diagnosis, the machine, and what remedies cost."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import pickle
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from statistics import mean, median
+from typing import Any
+
+from workbench.comparison.plugins import Traits
+from workbench.comparison.prediction import Overhead, Prediction, predict
+from workbench.diagnosis import diagnose
+from workbench.records import cores_allowed
+from workbench.results import Diagnosis
+
+Run = Callable[..., list[Any]]
+
+#: A nap is long enough for all workers to be at work at once.
+NAP_S = 0.005
+#: How much is hashed, and how often, to measure the cores: some milliseconds, a few times.
+BURN_BYTES, BURNS = 8_000_000, 9
+#: How often to look for the GIL, and how late says that it was held.
+LOOK_EVERY_S, LATE_S = 0.001, 0.0003
+#: How many small writes each thread makes durable, and how many threads at most, to measure the disk.
+WRITES, WRITERS = 8, 8
+#: Turns of an event loop to measure one.
+TURNS = 20
+#: From this share of the time on a part is worth a measurement of its own.
+MATTERS = 0.05
+#: Seconds for which to look for the GIL at least, and answers to weigh.
+LOOK_S, WEIGHED = 0.3, 5
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """All that the predictions for one task have in common.
+
+    ``diagnosis`` is of that ``share`` of ``items``, done by the baseline; ``item_times_s`` is what each takes, empty
+    where they take alike; ``gil`` is None where native code doesn't matter.
+    """
+
+    func: Callable[[Any], Any]
+    items: Sequence[Any]
+    distinct: int
+    diagnosis: Diagnosis
+    share: float
+    item_times_s: Sequence[float]
+    cores: float
+    gil: float | None
+    answer_bytes: int
+
+    @classmethod
+    def of(
+        cls,
+        run: Run,
+        func: Callable[[Any], Any],
+        items: Sequence[Any],
+        answers: Sequence[Any],
+        *,
+        every: int,
+        share: float,
+        item_times_s: Sequence[float] = (),
+        diagnosis: Diagnosis | None = None,
+    ) -> Forecast:
+        """Measure them.
+
+        Parameters
+        ----------
+        run, func, items
+            The baseline and the task.
+        answers
+            What it answers.
+        every, share
+            One in so many items is diagnosed, which together take this share of the time; all of them were where a
+            ``diagnosis`` is given.
+        item_times_s
+            What each item takes, where that is known and they differ much.
+        """
+        some = list(items)[::every]
+        found: Diagnosis = diagnosis or diagnose(run, func, some)
+        native = found.parts.get("native", 0.0) > MATTERS * found.wall_s
+        return cls(
+            func=func,
+            items=items,
+            distinct=count_distinct(items),
+            diagnosis=found,
+            share=1.0 if diagnosis else share,
+            item_times_s=item_times_s,
+            cores=cores_to_give(cores_allowed()),
+            gil=gil_share(lambda: _keep_on(run, func, some)) if native else None,
+            answer_bytes=_bytes(answers),
+        )
+
+    def predict(self, remedy: Run, traits: Traits, workers: int | None) -> Prediction:
+        """Predict the speed-up of a remedy with so many workers; their number is the remedy's own where it is None."""
+        workers = workers or (cores_allowed() if traits.per_core else 1)
+        disk = self.diagnosis.parts.get("disk", 0.0) > MATTERS * self.diagnosis.wall_s
+        return predict(
+            self.diagnosis,
+            traits.model,
+            items=len(self.items),
+            distinct=self.distinct,
+            workers=workers,
+            cores=self.cores,
+            disks=disks_to_give(workers) if disk else workers,
+            gil=self.gil,
+            share=self.share,
+            item_times_s=self.item_times_s,
+            overhead=measure_overhead(
+                remedy, self.func, self.items, workers, answer_bytes=self.answer_bytes, by_name=traits.model == "queue"
+            ),
+        )
+
+
+def _keep_on(run: Run, func: Callable[[Any], Any], items: Sequence[Any]) -> None:
+    """Do items one by one, again and again, for about `LOOK_S`."""
+    end_s = time.perf_counter() + LOOK_S
+    while True:
+        for item in items:
+            run(func, [item])
+            if time.perf_counter() > end_s:
+                return
+
+
+def _bytes(answers: Sequence[Any]) -> int:
+    """Return how large an answer is when it is sent, about; 0 where it can't be."""
+    some = answers[:: max(1, len(answers) // WEIGHED)]
+    try:
+        return round(mean(len(pickle.dumps(answer)) for answer in some))
+    except Exception:  # whatever its __reduce__ raises
+        return 0
+
+
+def measure_overhead(
+    remedy: Run,
+    func: Callable[[Any], Any],
+    items: Sequence[Any],
+    workers: int,
+    *,
+    answer_bytes: int = 0,
+    by_name: bool = False,
+) -> Overhead:
+    """Measure what a remedy itself costs for a function that goes along, or its name, and answers of that size."""
+    later = inspect.iscoroutinefunction(func)
+    nothing: Callable[[Any], Any] = Nothing(func, answer_bytes)
+    if later or by_name:
+        nothing = do_nothing_later if later else do_nothing
+    nap = nap_later if later else take_a_nap
+
+    def least_s(stand_in: Callable[[Any], Any], some: Sequence[Any]) -> float:
+        times_s = []
+        for _ in range(3):
+            start_s = time.perf_counter()
+            remedy(stand_in, some, workers=workers)
+            times_s.append(time.perf_counter() - start_s)
+        return min(times_s)
+
+    # Pools start a worker when all others are busy: only items that take a while get them all to work.
+    start_s = max(0.0, least_s(nap, items[:workers]) - NAP_S)
+    return Overhead(least_s(nothing, items), start_s, _turn_s(remedy) * len(items) if later else 0.0)
+
+
+def _turn_s(remedy: Run) -> float:
+    """Return the CPU time of one turn of an event loop that waits for one coroutine."""
+    start_s = time.process_time()
+    remedy(nap_later, range(TURNS), workers=1)
+    return (time.process_time() - start_s) / TURNS
+
+
+@dataclass
+class Nothing:
+    """Stand in for a function that takes no time, but is as heavy to send as that one, and so are its answers."""
+
+    func: Callable[[Any], Any]
+    answer_bytes: int
+
+    def __call__(self, item: Any) -> bytes:
+        """Do nothing."""
+        return bytes(self.answer_bytes)
+
+
+def do_nothing(item: Any) -> None:
+    """Stand in for a function that takes no time and is sent by its name."""
+
+
+async def do_nothing_later(item: Any) -> None:
+    """Stand in for a coroutine function that takes no time."""
+
+
+def take_a_nap(item: Any) -> None:
+    """Stand in for a function that waits for `NAP_S`."""
+    time.sleep(NAP_S)
+
+
+async def nap_later(item: Any) -> None:
+    """Stand in for a coroutine function that waits for `NAP_S`."""
+    await asyncio.sleep(NAP_S)
+
+
+def cores_to_give(cores: int) -> float:
+    """Measure how many cores' worth of work this machine does at once, right now, when asked for ``cores`` of them.
+
+    Neighbours take their share, and two hyper-threads of a core are less than two cores.
+
+    Examples
+    --------
+    >>> cores_to_give(1)
+    1.0
+    """
+    if cores == 1:
+        return 1.0
+    import hashlib
+    from concurrent.futures import ThreadPoolExecutor
+
+    load = bytes(BURN_BYTES)
+
+    def burn(_: int) -> None:
+        hashlib.sha256(load)  # lets go of the GIL
+
+    with ThreadPoolExecutor(cores) as pool:
+        alone_s, together_s = _alone_and_together_s(pool, burn, cores)
+    return min(max(cores * alone_s / together_s, 1.0), float(cores))
+
+
+def gil_share(run: Callable[[], object]) -> float:
+    """Measure the share of the time that the GIL is held while something runs.
+
+    A second thread wakes every millisecond and looks how late it gets the GIL. It may be late because the machine is
+    busy, so it also looks while code runs that is known to let go of the GIL.
+
+    Examples
+    --------
+    >>> import time
+    >>> gil_share(lambda: time.sleep(0.05)) < 0.5
+    True
+    """
+    import hashlib
+
+    load = bytes(BURN_BYTES)
+    without = _late_share(lambda: hashlib.sha256(load))
+    found = _late_share(run)
+    return max(0.0, found - without) / (1 - without) if without < 1 else found
+
+
+def _late_share(run: Callable[[], object]) -> float:
+    late_s: list[float] = []
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            due_s = time.perf_counter() + LOOK_EVERY_S
+            time.sleep(LOOK_EVERY_S)
+            late_s.append(time.perf_counter() - due_s)
+
+    looker = threading.Thread(target=look, name="workbench-gil", daemon=True)
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(4 * LATE_S)  # soon enough for many looks, late enough to tell
+    looker.start()
+    try:
+        run()
+    finally:
+        sys.setswitchinterval(interval_s)
+        ended.set()
+        looker.join()
+    return sum(late > LATE_S for late in late_s) / len(late_s) if late_s else 0.0
+
+
+def disks_to_give(workers: int) -> float:
+    """Measure how many small durable writes the disk of the temporary folder takes at once, of so many workers."""
+    if workers == 1:
+        return 1.0
+    from concurrent.futures import ThreadPoolExecutor
+
+    writers = min(workers, WRITERS)
+
+    def write(_: int) -> None:
+        with tempfile.TemporaryFile() as file:
+            for _ in range(WRITES):
+                os.write(file.fileno(), b"x")
+                os.fsync(file.fileno())
+
+    with ThreadPoolExecutor(writers) as pool:
+        alone_s, together_s = _alone_and_together_s(pool, write, writers)
+    return min(max(writers * alone_s / together_s, 1.0), float(writers))
+
+
+def _alone_and_together_s(pool: Executor, action: Callable[[int], None], many: int) -> tuple[float, float]:
+    """Return the median seconds that something takes alone, and as many of it at once."""
+    times_s: dict[int, list[float]] = {1: [], many: []}
+    for _ in range(BURNS):
+        for count, found_s in times_s.items():
+            start_s = time.perf_counter()
+            list(pool.map(action, range(count)))
+            found_s.append(time.perf_counter() - start_s)
+    return median(times_s[1]), median(times_s[many])
+
+
+def count_distinct(items: Sequence[Any]) -> int:
+    """Return how many items differ; all of them where that can't be found out.
+
+    Examples
+    --------
+    >>> count_distinct([1, 1.0, 1, True]), count_distinct([[1], [2], [1]]), count_distinct([print, lambda: 1])
+    (3, 2, 2)
+    """
+    try:
+        return len({(type(item), item) for item in items})
+    except TypeError:  # not hashable
+        pass
+    try:
+        return len({pickle.dumps(item) for item in items})
+    except Exception:  # whatever an item's __reduce__ raises
+        return len(items)

@@ -1,0 +1,22 @@
+"""Say what bounds a running task: `diagnose` watches it from a process of its own and tells where its time went.
+
+The way of the data, one file each::
+
+    recorder, layout   start the observer of this process and tell it where Python keeps its stacks
+    observer/          the process that looks at all threads and children, some hundred times a second
+    awaits             the one thing only to be seen from inside: what the tasks of an event loop await
+    tracks             looks and counters -> what each thread did, tick by tick
+    accounting         tracks -> seconds that add up to the wall time, joined threads and children told as what they did
+    naming, peers      lines of code, locks, what is behind an address
+    stalls             what kept an event loop from running
+    verdict            parts -> verdict, what bounds it, and why
+    assemble           all of that -> a Diagnosis
+    api                the ways to ask for one from Python
+    targets            the ways to ask for one from the command line
+    launch, child      the process of its own in which such a target runs
+    exact              exact lines, by line_profiler
+"""
+
+from workbench.diagnosis.api import Diagnosing, diagnose
+
+__all__ = ["Diagnosing", "diagnose"]

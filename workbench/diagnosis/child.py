@@ -1,0 +1,127 @@
+"""The process in which ``workbench diagnose`` runs a target; `workbench.diagnosis.targets` starts it."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import json
+import os
+import runpy
+import sys
+import time
+from collections.abc import Callable, Set
+from pathlib import Path
+from types import CodeType
+from typing import Any, NoReturn
+
+from workbench.diagnosis.recorder import REPEAT_UNTIL_S, Recorder
+from workbench.errors import UsageError
+from workbench.targets import load_callable
+
+USAGE = 2
+#: A second copy of this module would not know the threads of the first.
+KEPT = {"threading"}
+
+
+def main(fresh: Set[str], folder_name: str, target_json: str) -> None:
+    """Record the run of a target (JSON) into a folder; exits as the task does.
+
+    ``fresh`` are the modules that a new interpreter has. The task finds these and no others: what it imports costs it
+    what it costs without us, and it may put its own in the place of some.
+    """
+    folder, target = Path(folder_name), json.loads(target_json)
+    for name in sys.modules.keys() - fresh - KEPT:
+        del sys.modules[name]
+    # The main module is the task's; without a file, spawned children of it don't run the launcher.
+    names = sys.modules["__main__"].__dict__
+    for name in [name for name in names if not name.startswith("__") or name == "__file__"]:
+        del names[name]
+    names["__doc__"] = None
+    run = _prepare(folder, target)
+    recorder = Recorder(folder)
+    facts: dict[str, Any] = {"runs": 0}
+    recorder.start()
+    start = {"pid": os.getpid(), "tid": recorder.tid, "start_ns": recorder.start_ns}
+    _write(folder / "start.json", start)
+    try:
+        run(facts)
+    except BaseException as error:
+        if not isinstance(error, SystemExit) or error.code:
+            facts["failure"] = f"{type(error).__name__}: {error}"
+        raise
+    finally:
+        if os.getpid() == start["pid"]:  # a forked copy leaves the end to the first process
+            recording = recorder.stop()
+            _write(folder / "end.json", {**facts, "end_ns": recording.end_ns, "counters": recording.counters})
+
+
+def _prepare(folder: Path, target: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
+    """Return what runs the target; a target that can't be run ends this process here, before anything is recorded."""
+    kind, value, args = target["kind"], target["value"], target["args"]
+    sys.argv = [value if kind in ("script", "callable") else f"-{kind[0]}", *args]
+    sys.path.insert(0, os.path.dirname(os.path.abspath(value)) if value.endswith(".py") else os.getcwd())
+    if kind == "callable":
+        return _callable(folder, value, target["name"], args)
+    if kind == "module":
+        try:
+            found = importlib.util.find_spec(value)
+        except ImportError:
+            found = None
+        if found is None:
+            _refuse(folder, f"there is no module {value!r}")
+        return lambda facts: _once(facts, lambda: runpy.run_module(value, run_name="__main__", alter_sys=True))
+    source = value if kind == "code" else Path(value).read_bytes()
+    name = "<string>" if kind == "code" else value
+    try:
+        program = compile(source, name, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        _refuse(folder, f"{name}, line {error.lineno}: {error.msg}")
+    return lambda facts: _once(facts, lambda: _run_main(program, value if kind == "script" else None))
+
+
+def _once(facts: dict[str, Any], run: Callable[[], object]) -> None:
+    facts["runs"] = 1
+    run()
+
+
+def _run_main(program: CodeType, file: str | None) -> None:
+    """Run a program as the main module."""
+    names = sys.modules["__main__"].__dict__
+    if file is not None:
+        names["__file__"] = file
+    exec(program, names)
+
+
+def _callable(folder: Path, value: str, name: str, args: list[str]) -> Callable[[dict[str, Any]], None]:
+    try:
+        func = load_callable(value, name)
+    except UsageError as error:
+        _refuse(folder, str(error))
+    try:
+        inspect.signature(func).bind(*args)
+    except TypeError as error:
+        _refuse(folder, f"{value}:{name} can't be called with {len(args)} arguments: {error}; pass them after --")
+    except ValueError:
+        pass  # a builtin that does not tell its signature
+
+    def run(facts: dict[str, Any]) -> None:
+        start = time.perf_counter()
+        while not facts["runs"] or time.perf_counter() - start < REPEAT_UNTIL_S:
+            facts["runs"] += 1
+            answer = func(*args)
+            if inspect.iscoroutine(answer):
+                import asyncio
+
+                asyncio.run(answer)
+
+    return run
+
+
+def _refuse(folder: Path, reason: str) -> NoReturn:
+    (folder / "usage").write_text(reason)
+    sys.exit(USAGE)
+
+
+def _write(path: Path, data: dict[str, Any]) -> None:
+    path.with_suffix(".part").write_text(json.dumps(data))
+    path.with_suffix(".part").rename(path)

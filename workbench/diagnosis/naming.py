@@ -1,0 +1,224 @@
+"""Names for what was seen: the line that waited, the lock, the child."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import re
+import site
+import sysconfig
+from pathlib import Path
+from types import CodeType
+from typing import NamedTuple
+
+from workbench.diagnosis.awaits import Awaiting
+from workbench.diagnosis.recorder import Recording
+
+#: Waiting for other threads or children: told as what those do.
+JOIN = "join"
+#: Waiting for work: no part of what the task waits for.
+IDLE = "idle"
+
+#: Waiting for what somebody will say: whom the event loop listens to, if to anybody, and own threads otherwise.
+FUTURE = "future"
+
+#: An event loop that has only its own wake-up call to wait for: for a timer, or for other threads.
+EVENT_LOOP = "event loop"
+
+_FIRST_AWAIT = 1 << 40  # stacks of awaits are numbered from here on
+_TAKES_A_LOCK = re.compile(r"^\s*with\b|\bacquire(_lock)?\s*\(|__enter__\s*\(")
+_SUBPROCESSES = ("subprocess.py", "base_subprocess.py")
+_SOURCES_OF_WORK = ("queues.py", "connection.py", "pool.py")
+
+
+class Place(NamedTuple):
+    """A line of Python code."""
+
+    file: str
+    line: int
+    function: str
+
+
+NOWHERE = Place("", 0, "")
+
+
+class Settled(NamedTuple):
+    """What a wait is: a part, `JOIN` or `IDLE`; ``alone`` is the part when nobody else does anything."""
+
+    part: str
+    target: str
+    alone: str
+    child: int = 0
+
+
+class Namer:
+    """Turns the numbers of a recording into places and names."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._has_children = len(recording.processes) > 1
+        self._codes: dict[int, CodeType] = {}
+        self._places: dict[tuple[int, int], Place] = {}
+        self._settled: dict[tuple[int, int, bool], Settled] = {}
+        self._user_places: dict[int, Place] = {}
+        self._awaits: dict[tuple[tuple[str, int, str], ...], int] = {}
+        self._await_places: dict[int, list[Place]] = {}
+
+    def settle(self, wait: int, stack: int, python: bool) -> Settled:
+        """Say what a wait stands for, given the stack of the thread; ``python``: its process's stacks can be read."""
+        key = (wait, stack, python)
+        if key not in self._settled:
+            self._settled[key] = self._settle(*self._recording.waits[wait], self.places(stack), python)
+        return self._settled[key]
+
+    def _settle(self, raw: str, target: str, places: list[Place], python: bool) -> Settled:
+        if raw == "child":
+            child = int(target or 0)
+            command = self._recording.processes[child].command if child in self._recording.processes else ""
+            return Settled(JOIN, command, "child", child)
+        if not places and (python or raw == "futex"):
+            return Settled(IDLE, target, "sleep" if target.endswith("timed") else "other")
+        if raw == "pipe":
+            selecting = places and places[0].file.endswith("selectors.py")
+            if target == EVENT_LOOP or (selecting and target == "socket pair"):
+                return Settled(JOIN, EVENT_LOOP, "sleep")
+            return Settled(JOIN, target, "child" if self._has_children else "sleep" if selecting else "other")
+        if raw == "futex":
+            return self._futex(target, places)
+        return Settled(raw, target, raw)
+
+    def _futex(self, target: str, places: list[Place]) -> Settled:
+        place = places[0]
+        names = [Path(item.file).name for item in places[:3]]
+        functions = {item.function.rpartition(".")[2] for item in places[:3] if item.file.endswith("threading.py")}
+        takes = _TAKES_A_LOCK.search(linecache.getline(place.file, place.line))
+        if any(name in _SOURCES_OF_WORK for name in names):
+            takes = None
+        if "wait" in functions or "_wait_for_tstate_lock" in functions or "join" in functions:
+            takes = None if "acquire" not in functions else takes
+        if takes:
+            return Settled("lock", _lock_name(places), "lock")
+        return Settled(JOIN, target, "sleep" if target.endswith("timed") else "lock")
+
+    def lock_name(self, stack: int) -> str:
+        """Return the expression, in the innermost line of the user's code, that took a lock."""
+        return _lock_name(self.places(stack))
+
+    def polls(self, stack: int) -> bool:
+        """Say whether a stack is that of an event loop waiting for events."""
+        return any(_is_loop(place) for place in self.places(stack)[:2])
+
+    def runs_in_loop(self, stack: int) -> bool:
+        """Say whether a stack is inside a callback or task of an event loop that is part of the task."""
+        for place in self.places(stack):
+            if place.function.rpartition(".")[2] == "diagnose" and place.file.startswith(_OWN_CODE):
+                return False  # the loop, of a notebook say, runs around the task
+            if place.function == "Handle._run" and "asyncio" in place.file:
+                return True
+        return False
+
+    def awaits(self, awaiting: Awaiting) -> tuple[str, int]:
+        """Return the part that a waiting task stands for, `JOIN` or `FUTURE`, and a number for its stack of awaits."""
+        number = self._awaits.setdefault(awaiting.places, _FIRST_AWAIT + len(self._awaits))
+        places = [Place(*place) for place in awaiting.places]
+        self._await_places[number] = places
+        if any("asyncio" in place.file and Path(place.file).name in _SUBPROCESSES for place in places):
+            return "child", number
+        innermost_of_asyncio = places[0] if "asyncio" in places[0].file else NOWHERE
+        name = Path(innermost_of_asyncio.file).name, innermost_of_asyncio.function
+        if name == ("tasks.py", "sleep"):
+            return "sleep", number
+        if name == ("locks.py", "Lock.acquire"):
+            return "lock", number
+        if name == ("locks.py", "Semaphore.acquire"):
+            return JOIN, number
+        if name[0] in ("queues.py", "tasks.py", "threads.py", "taskgroups.py", "timeouts.py"):
+            return JOIN, number
+        return FUTURE, number
+
+    def places(self, stack: int) -> list[Place]:
+        """Return the lines of a stack, the innermost first."""
+        if stack >= _FIRST_AWAIT:
+            return self._await_places[stack]
+        return [place for code, at in self._recording.stacks.get(stack, ()) if (place := self._place(code, at)).file]
+
+    def user_place(self, stack: int) -> Place:
+        """Return the innermost line of the user's own code; the innermost of all where there is none."""
+        if stack not in self._user_places:
+            self._user_places[stack] = innermost(self.places(stack))
+        return self._user_places[stack]
+
+    def _place(self, number: int, at: int) -> Place:
+        key = (number, at)
+        if key not in self._places:
+            code = self._recording.codes[number]
+            if code.function.startswith("<interpreter") or not code.line_table:
+                self._places[key] = NOWHERE
+            else:
+                self._places[key] = Place(code.file, self._line(number, at), code.function)
+        return self._places[key]
+
+    def _line(self, number: int, at: int) -> int:
+        if number not in self._codes:
+            seen = self._recording.codes[number]
+            self._codes[number] = Namer._line.__code__.replace(
+                co_linetable=seen.line_table, co_firstlineno=seen.first_line
+            )
+        first = self._recording.codes[number].first_line
+        for start, end, line in self._codes[number].co_lines():
+            if start <= at < end:
+                return line or first
+        return first
+
+
+def innermost(places: list[Place]) -> Place:
+    """Return the innermost place in the user's own code.
+
+    Where all is library code, that is the code of the package that was started; else the innermost of all.
+    """
+    for place in places:
+        if is_users(place.file):
+            return place
+    started = next((package for place in reversed(places) if (package := _package(place.file))), "")
+    own = (place for place in places if started and _package(place.file) == started)
+    return next(own, places[0] if places else NOWHERE)
+
+
+def _lock_name(places: list[Place]) -> str:
+    place = innermost(places)
+    text = linecache.getline(place.file, place.line).strip()
+    found = re.search(r"([\w.\[\]'\"]+)\.acquire\s*\(", text) or re.search(
+        r"^(?:async )?with\s+([^:,]+?)\s*(?:\bas\b|:|,)", text
+    )
+    return found[1] if found else text or "lock"
+
+
+def _package(file: str) -> str:
+    """Return the folder, or the file, right below where packages are installed; empty for any other file."""
+    below = next((folder for folder in _PACKAGES if file.startswith(folder)), "")
+    return below + file.removeprefix(below).partition("/")[0] if below and not file.startswith(_OWN_CODE) else ""
+
+
+def _is_loop(place: Place) -> bool:
+    return place.file.endswith("selectors.py") or (
+        "asyncio" in place.file and place.function.rpartition(".")[2] in ("run_forever", "run_until_complete", "run")
+    )
+
+
+def _folders(*more: str) -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    folders = {*site.getsitepackages(), site.getusersitepackages(), *(paths[name] for name in ("purelib", "platlib"))}
+    folders |= {paths[name] for name in more}
+    return tuple(folder.rstrip("/") + "/" for folder in folders)
+
+
+_OWN_CODE = (str(Path(__file__).parent) + os.sep, str(Path(__file__).parents[1] / "magics.py"))
+_PACKAGES = _folders()
+_LIBRARIES = (*_folders("stdlib", "platstdlib"), *_OWN_CODE)
+
+
+def is_users(file: str) -> bool:
+    """Say whether a file is the user's own code, rather than an installed package or the standard library."""
+    if file.startswith("<"):
+        return not file.startswith("<frozen")
+    return not file.startswith(_LIBRARIES)

@@ -1,0 +1,255 @@
+"""Start and stop the observer of this process, and read what it wrote."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import marshal
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from workbench.diagnosis.awaits import Awaiting, AwaitWatcher
+from workbench.diagnosis.layout import Layout, find_layout
+
+_log = logging.getLogger(__name__)
+
+#: A task that ends sooner is repeated until it has run for this long.
+REPEAT_UNTIL_S = 0.5
+
+_PR_SET_PTRACER, _ANY = 0x59616D61, -1
+_START_TIMEOUT_S = 10.0
+
+# The first process ends at once, so that the observer is no child of the studied process, whose os.wait() would see it.
+_PROGRAM = """
+import os, sys
+if os.fork(): os._exit(0)
+os.setsid()
+sys.path.insert(0, {folder!r})
+from observer.loop import main
+main({pid}, {path!r}, {layout!r})
+"""
+
+
+class Seen(NamedTuple):
+    """What one look at a thread showed: counters in ns, ``wait`` and ``stack`` by number (−1: running, none)."""
+
+    pid: int
+    tid: int
+    on_cpu_ns: int
+    runqueue_ns: int
+    wait: int
+    stack: int
+    pace: int
+
+
+class Process(NamedTuple):
+    """A process that was seen; ``python``: its stacks could be read."""
+
+    pid: int
+    parent: int
+    command: str
+    python: bool
+
+
+class Code(NamedTuple):
+    """A code object that was seen."""
+
+    file: str
+    function: str
+    first_line: int
+    line_table: bytes
+
+
+class Tick(NamedTuple):
+    """One look at all threads: those that changed since the one before, and those that ended."""
+
+    ns: int
+    seen: tuple[Seen, ...]
+    gone: tuple[tuple[int, int], ...]
+
+
+@dataclass
+class Recording:
+    """What the observer saw, and what the studied process's own counters said at the start and the end."""
+
+    pid: int
+    tid: int
+    start_ns: int
+    end_ns: int
+    counters: dict[str, float]
+    ticks: list[Tick] = field(default_factory=list)
+    codes: dict[int, Code] = field(default_factory=dict)
+    stacks: dict[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    waits: dict[int, tuple[str, str]] = field(default_factory=dict)
+    processes: dict[int, Process] = field(default_factory=dict)
+    threads: dict[tuple[int, int], str] = field(default_factory=dict)
+    watcher_tid: int = 0
+    watcher_cpu_s: float = 0.0
+    awaits: list[tuple[int, tuple[Awaiting, ...]]] = field(default_factory=list)
+    observer_cpu_s: float = 0.0
+
+    def read(self, path: Path) -> Self:
+        """Add what a file of the observer holds; a last record that was cut off is left out."""
+        with open(path, "rb") as file:
+            while True:
+                try:
+                    kind, *rest = marshal.load(file)
+                except (EOFError, ValueError, TypeError):
+                    return self
+                self._add(kind, rest)
+
+    def _add(self, kind: str, rest: list[Any]) -> None:
+        if kind == "tick":
+            self.ticks.append(Tick(rest[0], tuple(Seen(*seen) for seen in rest[1]), rest[2]))
+        elif kind == "end":
+            self.observer_cpu_s = rest[1]
+        elif kind == "awaits":
+            self.watcher_tid, self.watcher_cpu_s, awaits = rest
+            self.awaits = [(ns, tuple(Awaiting(*item) for item in tasks)) for ns, tasks in awaits]
+        elif kind == "code":
+            self.codes[rest[0]] = Code(*rest[1:])
+        elif kind == "stack":
+            self.stacks[rest[0]] = rest[1]
+        elif kind == "wait":
+            self.waits[rest[0]] = (rest[1], rest[2])
+        elif kind == "process":
+            self.processes[rest[0]] = Process(*rest)
+        elif kind == "thread":
+            self.threads[rest[0], rest[1]] = rest[2]
+
+
+class Recorder:
+    """Records this process from `start` to `stop`, seen from the thread that calls `start`.
+
+    With a ``folder``, the recording is left there; otherwise it is kept in a temporary one until `stop`.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._given, self._folder = folder, folder
+        self._observer: int | None = None
+        self._awaits: AwaitWatcher | None = None
+        self.tid = self.start_ns = 0
+
+    def start(self) -> None:
+        """Start the observer, where this system allows one, and wait until it watches."""
+        self._pid, self.tid = os.getpid(), threading.get_native_id()
+        if sys.platform.startswith("linux") and sys.executable and os.path.isdir("/proc/self/task"):
+            self._start_observer(find_layout())
+        self._awaits = AwaitWatcher(threading.get_ident())
+        self._awaits.start()
+        self._usage = _usage()
+        self.start_ns = time.monotonic_ns()
+
+    def stop(self) -> Recording:
+        """Stop the observer and return what it recorded; after a fork, only the first process has anything."""
+        end_ns = time.monotonic_ns()
+        usage = _usage()
+        counters = {name: usage[name] - before for name, before in self._usage.items()}
+        recording = Recording(self._pid, self.tid, self.start_ns, end_ns, counters)
+        if self._folder is None or os.getpid() != self._pid:
+            return recording
+        assert self._awaits is not None
+        self._awaits.stop()
+        try:
+            self._stop_observer()
+            if self._observer is None:
+                return recording
+            with open(self._folder / "recording", "ab") as file:
+                seen = [(ns, [tuple(item) for item in tasks]) for ns, tasks in self._awaits.seen]
+                marshal.dump(("awaits", self._awaits.tid, self._awaits.cpu_s, seen), file)
+            return recording.read(self._folder / "recording")
+        finally:
+            if self._given is None:
+                shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _start_observer(self, layout: Layout | None) -> None:
+        self._folder = self._given or Path(tempfile.mkdtemp(prefix="workbench-"))
+        path = self._folder / "recording"
+        program = _PROGRAM.format(folder=os.path.dirname(__file__), pid=self._pid, path=str(path), layout=layout)
+        _allow_observer()
+        log = open(self._folder / "log", "wb")  # noqa: SIM115
+        with log:
+            subprocess.run(
+                [sys.executable, "-I", "-S", "-E", "-c", program],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                check=True,
+            )
+        if not appears(path.with_name("recording.ready")):
+            _log.warning("the observer did not start: %s", (self._folder / "log").read_text().strip()[-500:])
+            return
+        self._observer = int(path.with_name("recording.ready").read_text())
+
+    def _stop_observer(self) -> None:
+        assert self._folder is not None
+        if self._observer is None:
+            return
+        try:
+            os.kill(self._observer, 15)
+        except ProcessLookupError:
+            _log.warning("the observer ended early: %s", (self._folder / "log").read_text().strip()[-500:])
+            return
+        if not appears(self._folder / "recording.done"):
+            _log.warning("the observer did not end in time")
+
+
+def appears(path: Path, timeout_s: float = _START_TIMEOUT_S) -> bool:
+    """Wait for a file that the observer makes; say whether it is there."""
+    until = time.monotonic() + timeout_s
+    while not path.exists():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.001)
+    return True
+
+
+def _allow_observer() -> None:
+    """Let other processes of this user read this one, where Yama would refuse."""
+    try:
+        restricted = Path("/proc/sys/kernel/yama/ptrace_scope").read_text().strip() == "1"
+    except OSError:
+        return
+    if restricted:
+        ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(_ANY), 0, 0, 0)
+
+
+def _usage() -> dict[str, float]:
+    """Return the CPU seconds, in user and system mode and of ended children, and bytes and switches counted so far."""
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    thread = resource.getrusage(getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF))
+    return {
+        "user_s": own.ru_utime,
+        "system_s": own.ru_stime,
+        "thread_system_s": thread.ru_stime,
+        "children_s": children.ru_utime + children.ru_stime,
+        "voluntary_switches": own.ru_nvcsw,
+        "involuntary_switches": own.ru_nivcsw,
+        **_runqueue(),
+        **_io_bytes(),
+    }
+
+
+def _runqueue() -> dict[str, float]:
+    """Return the seconds that this thread was ready to run and had no core, where the kernel tells."""
+    try:
+        return {"runqueue_s": int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9}
+    except OSError:
+        return {}
+
+
+def _io_bytes() -> dict[str, float]:
+    try:
+        fields = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+    except OSError:
+        return {}
+    return {"read_bytes": float(fields["read_bytes"]), "written_bytes": float(fields["write_bytes"])}

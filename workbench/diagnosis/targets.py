@@ -1,0 +1,159 @@
+"""What ``workbench diagnose TARGET`` can run, and running it in a process of its own.
+
+The task gets a fresh interpreter, so it may exit, kill itself or close all its files: the diagnosis is made by the
+process that waits for it, from what the observer wrote.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from workbench.diagnosis.assemble import assemble
+from workbench.diagnosis.recorder import Recording, appears
+from workbench.errors import TaskError, UsageError
+from workbench.results import Diagnosis
+
+_GRACE_S = 2.0
+
+_LAUNCHER = Path(__file__).with_name("launch.py")
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something to run: ``kind`` is ``code``, ``module``, ``script`` or ``callable`` (``value:name``)."""
+
+    kind: str
+    value: str
+    name: str = ""
+    args: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        text = {"code": "-c …", "module": f"-m {self.value}", "callable": f"{self.value}:{self.name}"}
+        return " ".join([text.get(self.kind, self.value), *self.args])
+
+
+def parse_target(text: str, args: Sequence[str] = ()) -> Target:
+    """Return the target that ``file.py``, ``file.py:callable`` or ``package.module:callable`` stands for.
+
+    Raises
+    ------
+    UsageError
+        It has none of these forms, or the file is not there.
+
+    Examples
+    --------
+    >>> parse_target("json.tool:main")
+    Target(kind='callable', value='json.tool', name='main', args=())
+    """
+    place, colon, name = text.rpartition(":")
+    if not colon:
+        place, name = text, ""
+    is_file = place.endswith(".py") or os.sep in place
+    if is_file and not Path(place).is_file():
+        raise UsageError(f"there is no file {place}: pass file.py, file.py:callable or package.module:callable")
+    if not is_file and not (colon and place and all(part.isidentifier() for part in place.split("."))):
+        raise UsageError(f"{text!r} is no target: pass file.py, file.py:callable, package.module:callable, -m or -c")
+    if colon and not all(part.isidentifier() for part in name.split(".")):
+        raise UsageError(f"{text!r} names no callable after the colon")
+    return Target("callable" if colon else "script", place, name, tuple(args))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A diagnosed run: ``exit_code`` is the task's own, as a shell would see it."""
+
+    diagnosis: Diagnosis
+    exit_code: int
+
+
+def diagnose_target(target: Target, *, timeout_s: float | None = None, stdout: Any = None) -> Outcome:
+    """Run a target in a fresh interpreter and diagnose it.
+
+    Parameters
+    ----------
+    target
+        What to run.
+    timeout_s
+        End the task after this many seconds; what ran until then is diagnosed. Ctrl-C does the same.
+    stdout
+        Where the task's standard output goes (as in `subprocess.run`); by default where ours goes.
+
+    Raises
+    ------
+    UsageError
+        The target can't be run: no such module or callable, a syntax error, missing arguments.
+    TaskError
+        The task ended before anything was recorded.
+    """
+    with tempfile.TemporaryDirectory(prefix="workbench-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        command = [sys.executable, str(_LAUNCHER), str(folder), json.dumps(asdict(target))]
+        process = subprocess.Popen(command, stdout=stdout)
+        end = _wait(process, timeout_s)
+        if (folder / "usage").exists():
+            raise UsageError((folder / "usage").read_text())
+        if not (folder / "start.json").exists():
+            raise TaskError(f"{target} ended before anything was recorded (exit code {process.returncode})")
+        if not (folder / "end.json").exists() and (folder / "recording.ready").exists():
+            appears(folder / "recording.done", _GRACE_S)  # killed, or another program by now: only the observer knows
+        recording, facts = _read(folder)
+    failure = end or facts.get("failure") or _failure(process.returncode)
+    diagnosis = assemble(recording, str(target), facts.get("runs", 1), failure)
+    if end:
+        diagnosis = replace(diagnosis, reasons=(*diagnosis.reasons, end))
+    code = process.returncode
+    return Outcome(diagnosis, 128 - code if code < 0 else code)
+
+
+def _wait(process: subprocess.Popen[bytes], timeout_s: float | None) -> str:
+    """Wait for the task and return why it was ended, if it was."""
+    try:
+        process.wait(timeout_s)
+        return ""
+    except subprocess.TimeoutExpired:
+        _end(process)
+        return f"ended after {timeout_s:g} s (--timeout): this is what it did until then"
+    except KeyboardInterrupt:
+        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+            process.wait(_GRACE_S)  # Ctrl-C went to the task as well
+        _end(process)
+        return "interrupted: this is what it did until then"
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        process.send_signal(number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_S)
+            return
+
+
+def _read(folder: Path) -> tuple[Recording, dict[str, Any]]:
+    """Return the recording and what the child said at its end, if it came so far."""
+    facts = json.loads((folder / "start.json").read_text())
+    recording = Recording(facts["pid"], facts["tid"], facts["start_ns"], facts["start_ns"], {})
+    with contextlib.suppress(FileNotFoundError):
+        recording.read(folder / "recording")
+    ended = folder / "end.json"
+    if ended.exists():
+        facts |= json.loads(ended.read_text())
+        recording.end_ns, recording.counters = facts["end_ns"], facts["counters"]
+    else:
+        recording.end_ns = max([recording.start_ns, *(tick.ns for tick in recording.ticks[-1:])])
+    return recording, facts
+
+
+def _failure(code: int) -> str | None:
+    if code < 0:
+        return f"ended by signal {signal.Signals(-code).name}"
+    return f"exit code {code}" if code else None

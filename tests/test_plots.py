@@ -5,9 +5,9 @@ import re
 import pytest
 
 from workbench import Comparison, Diagnosis, Table, UsageError, plot, plot_shares
+from workbench.parts import NAMES, PARTS
 from workbench.plots import to_svg
-from workbench.results import PARTS, ComparisonRow
-from workbench.views import COLOURS
+from workbench.results import ComparisonRow
 
 
 def diagnosis(target: str, **parts: float) -> Diagnosis:
@@ -18,14 +18,13 @@ def diagnosis(target: str, **parts: float) -> Diagnosis:
 
 
 def test_every_part_has_a_colour_of_its_own() -> None:
-    assert set(COLOURS) == set(PARTS)
-    assert len(set(COLOURS.values())) == len(PARTS)
+    assert len({part.colour for part in PARTS}) == len(PARTS)
 
 
 def test_the_bars_of_a_diagnosis_are_its_shares() -> None:
     axes = plot_shares([diagnosis("a", python=3.0, network=1.0), diagnosis("b", sleep=2.0)]).axes[0]
-    widths = [[bar.get_width() for bar in axes.patches[i : i + len(PARTS)]] for i in (0, len(PARTS))]
-    assert widths[0] == [75.0 if part == "python" else 25.0 if part == "network" else 0.0 for part in PARTS]
+    widths = [[bar.get_width() for bar in axes.patches[i : i + len(NAMES)]] for i in (0, len(NAMES))]
+    assert widths[0] == [75.0 if part == "python" else 25.0 if part == "network" else 0.0 for part in NAMES]
     assert sum(widths[1]) == 100.0
     assert [text.get_text() for text in axes.get_yticklabels()] == ["a\nmixed", "b\nmixed"]
 

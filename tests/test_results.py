@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench import Comparison, Diagnosis, RecordError, Table
-from workbench.results import PARTS, Child, ComparisonRow, Line, Result, ThreadShare, Wait
+from workbench.parts import NAMES
+from workbench.results import Child, ComparisonRow, Line, Result, ThreadShare, Wait
 
 seconds = st.floats(min_value=0, max_value=1e6)
 text = st.text(max_size=20)
-parts = st.dictionaries(st.sampled_from(PARTS), seconds)
+parts = st.dictionaries(st.sampled_from(NAMES), seconds)
 plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | text
 provenance = st.dictionaries(text, plain | st.dictionaries(text, plain, max_size=2), max_size=3)
 
@@ -133,7 +134,7 @@ def test_a_diagnosis_shows_every_part_and_its_share() -> None:
         parts={"python": 1.0, "network": 1.0}, counters={},
     )  # fmt: skip
     table = diagnosis.table().set_index("part")
-    assert list(table.index) == list(PARTS)
+    assert list(table.index) == list(NAMES)
     assert table.loc["network", "share"] == 0.5
     assert table["seconds"].sum() == 2.0
     assert "network" in diagnosis._repr_html_()

@@ -10,8 +10,8 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import MissingExtraError, UsageError
-from workbench.results import PARTS, Comparison, ComparisonRow, Diagnosis, Result, Table
-from workbench.views import COLOURS
+from workbench.parts import PARTS
+from workbench.results import Comparison, ComparisonRow, Diagnosis, Result, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,10 +89,11 @@ def plot_shares(diagnoses: Sequence[Diagnosis]) -> Figure:
     for place, diagnosis in enumerate(diagnoses):
         left = 0.0
         for part in PARTS:
-            share = 100 * diagnosis.parts.get(part, 0.0) / diagnosis.wall_s if diagnosis.wall_s else 0.0
-            axes.barh(place, share, left=left, color=COLOURS[part], height=0.6)
+            share = 100 * diagnosis.parts.get(part.name, 0.0) / diagnosis.wall_s if diagnosis.wall_s else 0.0
+            axes.barh(place, share, left=left, color=part.colour, height=0.6)
             if share >= 12:
-                axes.text(left + share / 2, place, f"{part} {share:.0f} %", ha="center", va="center", color="white")
+                text = f"{part.name} {share:.0f} %"
+                axes.text(left + share / 2, place, text, ha="center", va="center", color="white")
             left += share
     axes.set_yticks(range(len(diagnoses)), [f"{short_name(item.target)}\n{item.verdict}" for item in diagnoses])
     axes.invert_yaxis()

@@ -10,19 +10,17 @@ from datetime import UTC, datetime
 from functools import singledispatch
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from workbench import records
 from workbench.errors import MissingExtraError, RecordError
 from workbench.plots import plot, short_name, to_svg
-from workbench.results import Comparison, Diagnosis, Line, Provenance, Result, Table
-
-if TYPE_CHECKING:
-    import pandas as pd
+from workbench.results import Comparison, Diagnosis, Provenance, Result, Table
+from workbench.views import Rows
 
 #: Lines and waits with a smaller share of the wall time are left out of the page; the record has them.
 LEAST_SHARE = 0.005
-MOST_LINES = 12
+MOST_ROWS = 12
 
 logger = logging.getLogger(__name__)
 
@@ -161,7 +159,7 @@ def _part(name: str, result: Result) -> Part:
         title=title,
         says=tuple(says),
         svg=to_svg(plot(result)) if drawn else "",
-        tables=tuple((caption, _html(frame)) for caption, frame in _tables(result)),
+        tables=tuple((table.title, table.html()) for table in _tables(result)),
         provenance=result.provenance,
     )
 
@@ -182,35 +180,10 @@ def _(result: Comparison) -> tuple[str, Sequence[str]]:
     return f"Remedies for {short_name(result.target)}", (result.reason,)
 
 
-def _tables(result: Result) -> list[tuple[str, pd.DataFrame]]:
-    """Return the tables of a record with their captions; empty ones are left out."""
-    import pandas as pd
-
-    if isinstance(result, Comparison):
-        tables = [("", result.short_table()), ("By the number of workers", result.curves())]
-    elif not isinstance(result, Diagnosis):
-        tables = [("", result.table())]
-    else:
-        parts = result.table()
-        lines = [line for line in result.lines if _line_s(line) >= LEAST_SHARE * result.wall_s]
-        waits = [wait for wait in result.waits if wait.seconds >= LEAST_SHARE * result.wall_s]
-        tables = [
-            ("Where the wall time went", parts[parts["seconds"] > 0]),
-            ("What it waited for", pd.DataFrame(list(map(vars, waits)))),
-            ("Lines", pd.DataFrame(list(map(vars, sorted(lines, key=_line_s, reverse=True)[:MOST_LINES])))),
-        ]
-    return [(caption, frame) for caption, frame in tables if not frame.empty]
-
-
-def _line_s(line: Line) -> float:
-    return line.python_s + line.native_s + line.wait_s
-
-
-def _html(frame: pd.DataFrame) -> str:
-    shown = frame.astype(object).where(frame.notna(), "–")
-    return shown.to_html(index=False, border=0, float_format=_number, justify="unset")
-
-
-def _number(value: float) -> str:
-    """Return four significant digits, without an exponent where a person would not write one."""
-    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
+def _tables(result: Result) -> list[Rows]:
+    """Return the tables of a record that hold anything, those of a diagnosis without what took next to no time."""
+    if not isinstance(result, Diagnosis):
+        return [table for table in result.tables() if table.rows]
+    parts, *others = result.tables(least_share=LEAST_SHARE)
+    there = tuple(row for row in parts.rows if row[1] > 0)
+    return [Rows(parts.title, parts.columns, there), *(table.first(MOST_ROWS) for table in others if table.rows)]

@@ -7,23 +7,23 @@ them years later.
 from __future__ import annotations
 
 import dataclasses
-import types
-import typing
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from workbench.errors import RecordError
+from workbench.parts import NAMES, PARTS
+from workbench.plain import from_plain, to_plain
+from workbench.speedscope import speedscope
+from workbench.views import Place, Rows, Segment, View
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = 1
-
-#: The parts that a thread's wall time splits into, in the order in which they are shown.
-PARTS = ("python", "native", "runqueue", "gil", "lock", "network", "disk", "sleep", "child", "other")
+#: The rows of each table that a notebook shows.
+_MOST_ROWS = 20
 
 Provenance = dict[str, Any]
 
@@ -42,7 +42,7 @@ class Result(ABC):
         dict
             `from_json` of the same class takes it back, equal.
         """
-        return {"schema": SCHEMA, "kind": self.kind, **_plain(self)}
+        return {"schema": SCHEMA, "kind": self.kind, **to_plain(self)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -54,16 +54,20 @@ class Result(ABC):
             When a field is missing, unknown or of another shape.
         """
         fields = {key: value for key, value in data.items() if key not in ("schema", "kind")}
-        revived: Self = _revive(cls, fields, cls.kind)
+        revived: Self = from_plain(cls, fields, cls.kind)
         return revived
 
     @abstractmethod
+    def tables(self) -> tuple[Rows, ...]:
+        """Return what was found as titled tables, the most telling first; all that is shown of them is made of them."""
+
     def table(self) -> pd.DataFrame:
-        """Return the result as a table, one row for each thing that was measured."""
+        """Return the first of its tables, one row for each thing that was measured."""
+        return self.tables()[0].frame()
 
     def summary(self) -> str:
         """Return the result as text, as a terminal shows it."""
-        return self.table().to_string(index=False)
+        return self.tables()[0].text()
 
     def __str__(self) -> str:
         return self.summary()
@@ -72,16 +76,16 @@ class Result(ABC):
         printer.text(self.summary())
 
     def _repr_html_(self) -> str:
-        return self.table().to_html(index=False, border=0)
+        return self.tables()[0].html()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wait:
     """One thing that a task waited for.
 
-    ``kind`` is one of `PARTS`; ``target`` names the peer, path, lock or child; ``file``, ``line`` and ``function`` say
-    where in the Python code; ``seconds`` is the wall time spent; ``note`` says more where it is known: the process
-    behind a peer, the line that held a lock.
+    ``kind`` is one of `workbench.parts.NAMES`; ``target`` names the peer, path, lock or child; ``file``, ``line`` and
+    ``function`` say where in the Python code; ``seconds`` is the wall time spent; ``note`` says more where it is known:
+    the process behind a peer, the line that held a lock.
     """
 
     kind: str
@@ -107,7 +111,7 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class ThreadShare:
-    """Where one thread's wall time went: ``parts`` (seconds, names of `PARTS`) add up to ``wall_s``."""
+    """Where one thread's wall time went: ``parts`` (seconds by `workbench.parts.NAMES`) add up to ``wall_s``."""
 
     name: str
     wall_s: float
@@ -190,52 +194,69 @@ class Diagnosis(Result):
     provenance: Provenance = field(default_factory=dict)
     answer: Any = field(default=None, compare=False, repr=False, metadata={"json": False})
 
-    def table(self) -> pd.DataFrame:
-        """Return the parts of the wall time: columns ``part``, ``seconds``, ``share``."""
-        import pandas as pd
+    def tables(self, least_share: float = 0.0) -> tuple[Rows, ...]:
+        """Return parts, waits, lines and stalls, the longest first; those of a smaller share of the time left out.
 
-        seconds = [self.parts.get(part, 0.0) for part in PARTS]
-        share = [value / self.wall_s if self.wall_s else 0.0 for value in seconds]
-        return pd.DataFrame({"part": PARTS, "seconds": seconds, "share": share})
-
-    def lines_table(self) -> pd.DataFrame:
-        """Return the lines that took time: ``line``, ``function``, ``python_s``, ``native_s``, ``wait_s``."""
-        import pandas as pd
-
-        columns = ("line", "function", "python_s", "native_s", "wait_s")
-        rows = [
-            (f"{item.file}:{item.line}", item.function, item.python_s, item.native_s, item.wait_s)
-            for item in self.lines
+        The parts have a share each, and are in their own order.
+        """
+        least_s = least_share * self.wall_s
+        parts = [(name, self.parts.get(name, 0.0), self._share(name)) for name in NAMES]
+        waits = [
+            (item.seconds, item.kind, item.target, Place(item.file, item.line), item.function, item.note)
+            for item in self.waits
+            if item.seconds >= least_s
         ]
-        return pd.DataFrame(rows, columns=list(columns))
+        lines = [
+            (item.python_s, item.native_s, item.wait_s, Place(item.file, item.line), item.function)
+            for item in self.lines
+            if item.python_s + item.native_s + item.wait_s >= least_s
+        ]
+        stalls = [(item.seconds, item.times, Place(item.file, item.line), item.function) for item in self.stalls]
+        return (
+            Rows("where the wall time went", ("part", "seconds", "share"), tuple(parts)),
+            Rows("waits", ("seconds", "kind", "target", "line", "function", "note"), tuple(waits)),
+            Rows("lines", ("python_s", "native_s", "wait_s", "line", "function"), tuple(lines)),
+            Rows("event loop stalls", ("longest_s", "times", "line", "function"), tuple(stalls)),
+        )
 
     def waits_table(self) -> pd.DataFrame:
-        """Return what was waited for: ``kind``, ``target``, ``line``, ``function``, ``seconds``, ``note``."""
-        import pandas as pd
+        """Return what was waited for: ``seconds``, ``kind``, ``target``, ``line``, ``function``, ``note``."""
+        return self.tables()[1].frame()
 
-        columns = ("kind", "target", "line", "function", "seconds", "note")
-        rows = [
-            (item.kind, item.target, f"{item.file}:{item.line}", item.function, item.seconds, item.note)
-            for item in self.waits
-        ]
-        return pd.DataFrame(rows, columns=list(columns))
+    def lines_table(self) -> pd.DataFrame:
+        """Return the lines that took time: ``python_s``, ``native_s``, ``wait_s``, ``line``, ``function``."""
+        return self.tables()[2].frame()
+
+    def view(self) -> View:
+        """Return what is shown of it."""
+        times = [f"{self.wall_s:.3g} s wall", f"{self.cpu_s:.3g} s CPU"]
+        times += [f"{self.runs} runs"] if self.runs > 1 else []
+        times += [] if self.overhead is None else [f"diagnosing cost {self.overhead:.1%}"]
+        failed = (f"the task failed: {self.failure}",) if self.failure else ()
+        return View(
+            title=self.target,
+            headline=self.verdict if self.verdict == self.bound_by else f"{self.verdict}, bound by {self.bound_by}",
+            facts=tuple(times),
+            bar=tuple(Segment(part.name, self._share(part.name), part.colour) for part in PARTS),
+            says=(*failed, *self.reasons),
+            tables=self.tables()[1:],
+        )
 
     def summary(self, rows: int = 5) -> str:
         """Return the diagnosis as plain text, with its ``rows`` longest waits and lines."""
-        from workbench import views
-
-        return views.diagnosis_text(self, rows)
+        return self.view().text(rows)
 
     def to_speedscope(self) -> dict[str, Any]:
         """Return the stacks as a flame graph for https://www.speedscope.app; save it with `json.dump`."""
-        from workbench import views
+        return speedscope(
+            self.target, ((stack.thread, (*stack.frames, f"[{stack.part}]"), stack.seconds) for stack in self.stacks)
+        )
 
-        return views.diagnosis_speedscope(self)
+    def _share(self, part: str) -> float:
+        return self.parts.get(part, 0.0) / self.wall_s if self.wall_s else 0.0
 
     def _repr_html_(self) -> str:
-        from workbench import views
-
-        return views.diagnosis_html(self)
+        return self.view().html(_MOST_ROWS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,41 +306,49 @@ class Comparison(Result):
     raw: dict[str, list[float]]
     provenance: Provenance = field(default_factory=dict)
 
+    def tables(self) -> tuple[Rows, ...]:
+        """Return the remedies as a person reads them, and the curves of the search for the number of workers."""
+        short = [
+            (
+                row.remedy + (f" × {row.workers}" if row.workers else ""),
+                _short(row.median_s),
+                _short(row.speedup) + _span(row.ci_low, row.ci_high),
+                _short(row.predicted) + _span(row.predicted_low, row.predicted_high),
+                row.verdict,
+                row.note,
+            )
+            for row in self.rows
+        ]
+        return (
+            Rows("remedies", ("remedy", "median_s", "speedup", "predicted", "verdict", "note"), tuple(short)),
+            Rows("by the number of workers", ("remedy", "workers", "seconds", "speedup"), self._curves()),
+        )
+
     def table(self) -> pd.DataFrame:
-        """Return one row for each remedy, the baseline first."""
+        """Return one row for each remedy, the baseline first, with every field of it as a number of its own."""
         import pandas as pd
 
         return pd.DataFrame([dataclasses.asdict(row) for row in self.rows]).astype({"workers": "Int64"})
 
     def short_table(self) -> pd.DataFrame:
         """Return the table as a person reads it: intervals beside their values, workers beside the remedy."""
-        import pandas as pd
-
-        return pd.DataFrame(
-            {
-                "remedy": row.remedy + (f" × {row.workers}" if row.workers else ""),
-                "median_s": _short(row.median_s),
-                "speedup": _short(row.speedup) + _span(row.ci_low, row.ci_high),
-                "predicted": _short(row.predicted) + _span(row.predicted_low, row.predicted_high),
-                "verdict": row.verdict,
-                "note": row.note,
-            }
-            for row in self.rows
-        )
-
-    def summary(self) -> str:
-        """Return the short table as text, with the notes and the recommendation below."""
-        table = self.short_table().drop(columns="note").to_string(index=False, justify="left")
-        notes = [f"{row.remedy}: {row.note}" for row in self.rows if row.note]
-        return "\n".join([table, *notes, self.reason])
+        return self.tables()[0].frame()
 
     def curves(self) -> pd.DataFrame:
         """Return what the search for the number of workers found: ``remedy``, ``workers``, ``seconds``, ``speedup``.
 
         Seconds are for all items, by the quickest of a few runs of a sample; speed-ups are against one worker.
         """
-        import pandas as pd
+        return self.tables()[1].frame()
 
+    def summary(self) -> str:
+        """Return the short table as text, with the notes and the recommendation below."""
+        short = self.tables()[0]
+        table = Rows(short.title, short.columns[:-1], tuple(row[:-1] for row in short.rows))
+        notes = [f"{row.remedy}: {row.note}" for row in self.rows if row.note]
+        return "\n".join([table.text(), *notes, self.reason])
+
+    def _curves(self) -> tuple[tuple[str, int, float, float], ...]:
         found = [
             (remedy, int(workers), min(times_s))
             for name, times_s in self.raw.items()
@@ -327,11 +356,10 @@ class Comparison(Result):
             if at
         ]
         alone_s = {remedy: seconds for remedy, workers, seconds in found if workers == 1}
-        rows = [(*point, alone_s[point[0]] / point[2]) for point in found]
-        return pd.DataFrame(rows, columns=["remedy", "workers", "seconds", "speedup"])
+        return tuple((remedy, workers, s, alone_s[remedy] / s) for remedy, workers, s in found)
 
     def _repr_html_(self) -> str:
-        return f"{self.short_table().to_html(index=False, border=0)}<p>{escape(self.reason)}</p>"
+        return f"{self.tables()[0].html()}<p>{escape(self.reason)}</p>"
 
 
 def _short(value: float | None) -> str:
@@ -379,64 +407,9 @@ class Table(Result):
             How to draw it: see `Table`.
         """
         known = frame.astype(object).where(frame.notna(), None)
-        rows = tuple(tuple(map(_plain, row)) for row in known.itertuples(index=False, name=None))
+        rows = tuple(tuple(map(to_plain, row)) for row in known.itertuples(index=False, name=None))
         return cls(title=title, columns=tuple(map(str, frame.columns)), rows=rows, plot=plot or {})
 
-    def table(self) -> pd.DataFrame:
-        """Return the table as a DataFrame."""
-        import pandas as pd
-
-        return pd.DataFrame(list(self.rows), columns=list(self.columns))
-
-
-def _plain(value: Any) -> Any:
-    """Turn dataclasses, tuples and NumPy scalars into what JSON holds; NaN becomes None."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value) if _in_json(item)}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if hasattr(value, "item") and not isinstance(value, str | bytes):
-        value = value.item()
-    return None if isinstance(value, float) and value != value else value
-
-
-def _revive(annotation: Any, value: Any, where: str) -> Any:
-    """Rebuild a value of the annotated type from plain data; the reverse of `_plain`."""
-    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
-    if isinstance(annotation, type) and dataclasses.is_dataclass(annotation):
-        if not isinstance(value, Mapping):
-            raise RecordError(f"{where}: expected an object, found {type(value).__name__}")
-        hints = typing.get_type_hints(annotation)
-        known = {item.name: item for item in dataclasses.fields(annotation) if _in_json(item)}
-        missing = [name for name, item in known.items() if name not in value and _required(item)]
-        if unknown := sorted(set(value) - set(known)):
-            raise RecordError(f"{where}: unknown field {unknown[0]!r}; it may come from a newer workbench")
-        if missing:
-            raise RecordError(f"{where}: the field {missing[0]!r} is missing")
-        return annotation(**{name: _revive(hints[name], item, f"{where}.{name}") for name, item in value.items()})
-    if origin in (tuple, list):
-        if not isinstance(value, list | tuple):
-            raise RecordError(f"{where}: expected a list, found {type(value).__name__}")
-        return origin(_revive(args[0], item, f"{where}[{index}]") for index, item in enumerate(value))
-    if origin is dict:
-        if not isinstance(value, Mapping):
-            raise RecordError(f"{where}: expected an object, found {type(value).__name__}")
-        return {key: _revive(args[1], item, f"{where}.{key}") for key, item in value.items()}
-    if annotation is Any:
-        return value
-    wanted = args if isinstance(annotation, types.UnionType) else (annotation,)
-    accepted = (*wanted, int) if float in wanted else wanted
-    if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in wanted):
-        names = " or ".join("null" if kind is types.NoneType else kind.__name__ for kind in wanted)
-        raise RecordError(f"{where}: expected {names}, found {value!r:.40}")
-    return value
-
-
-def _required(item: dataclasses.Field[Any]) -> bool:
-    return item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
-
-
-def _in_json(item: dataclasses.Field[Any]) -> bool:
-    return bool(item.metadata.get("json", True))
+    def tables(self) -> tuple[Rows, ...]:
+        """Return the one table that it is."""
+        return (Rows(self.title, self.columns, self.rows),)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.diagnosis.verdict import judge
-from workbench.results import PARTS
+from workbench.parts import NAMES
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_parts_lead_to_the_verdict(parts: dict[str, float], verdict: str, bound_
     assert judge(parts)[:2] == (verdict, bound_by)
 
 
-@given(st.dictionaries(st.sampled_from(PARTS), st.floats(0, 1e6)), st.floats(1e-3, 1e3))
+@given(st.dictionaries(st.sampled_from(NAMES), st.floats(0, 1e6)), st.floats(1e-3, 1e3))
 def test_the_verdict_does_not_depend_on_the_unit(parts: dict[str, float], factor: float) -> None:
     before = judge(parts)
     after = judge({part: seconds * factor for part, seconds in parts.items()})
@@ -39,7 +39,7 @@ def test_the_verdict_does_not_depend_on_the_unit(parts: dict[str, float], factor
         assert after == before
 
 
-@given(st.dictionaries(st.sampled_from(PARTS), st.floats(0, 1)), st.floats(0, 0.3))
+@given(st.dictionaries(st.sampled_from(NAMES), st.floats(0, 1)), st.floats(0, 0.3))
 def test_waiting_for_a_core_never_reads_as_waiting_for_the_outside(parts: dict[str, float], cpu_s: float) -> None:
     busy = {"python": cpu_s, "runqueue": parts.get("runqueue", 0.0)}
     assert judge(busy).verdict in ("CPU-bound", "contended", "unclear")

@@ -13,11 +13,11 @@ from workbench.comparison.answers import Equal
 from workbench.comparison.failures import raised_by
 from workbench.comparison.forecast import Forecast
 from workbench.comparison.plugins import Remedy, Traits, find_remedies
-from workbench.comparison.prediction import Prediction
 from workbench.comparison.search import sample_size
 from workbench.comparison.statistics import Interval, interval, is_look, oddities
 from workbench.comparison.trials import Clock, Trial, Trials, long_lived_objects_frozen, one_line
 from workbench.errors import TaskError, UsageError
+from workbench.prediction import Prediction
 from workbench.records import provenance
 from workbench.results import Comparison, ComparisonRow, Diagnosis
 
@@ -77,7 +77,7 @@ def compare(
     equal
         ``equal(expected, actual)`` says of one item's answers whether they are near enough; exact equality when None.
     diagnosis
-        Of the task as the baseline does it, from which speed-ups are predicted (see `workbench.comparison.prediction`)
+        Of the task as the baseline does it, from which speed-ups are predicted (see `workbench.prediction`)
         and shown beside the measured ones. True makes one, which does some of the items once more, for half a second
         at least; False predicts nothing.
     seed

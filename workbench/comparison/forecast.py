@@ -17,8 +17,8 @@ from statistics import mean, median
 from typing import Any
 
 from workbench.comparison.plugins import Traits
-from workbench.comparison.prediction import Overhead, Prediction, predict
 from workbench.diagnosis import diagnose
+from workbench.prediction import Overhead, Prediction, predict
 from workbench.records import cores_allowed
 from workbench.results import Diagnosis
 

@@ -27,7 +27,7 @@ class Traits:
     answer is all that it does, and the same each time. ``in_order``: it does the items one at a time, in this process,
     so that each can be timed. ``price``: what it costs besides time. ``effort``: how large a change of the code or of
     what it runs on that is, beside others; of two that are as fast the smaller is recommended. ``model``: how
-    `workbench.comparison.prediction` sees it, one of its `MODELS`.
+    `workbench.prediction` sees it, one of its `MODELS`.
     """
 
     scales: bool = False

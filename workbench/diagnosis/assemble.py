@@ -14,8 +14,9 @@ from workbench.diagnosis.recorder import Recording
 from workbench.diagnosis.stalls import find_stalls
 from workbench.diagnosis.tracks import Track
 from workbench.diagnosis.verdict import Verdict, judge
+from workbench.parts import NAMES, in_group
 from workbench.records import provenance
-from workbench.results import PARTS, Child, Diagnosis, Line, Stack, ThreadShare, Wait
+from workbench.results import Child, Diagnosis, Line, Stack, ThreadShare, Wait
 
 #: A task must be watched for this long, or looked at this often, before a verdict is given.
 ENOUGH_S = 0.05
@@ -23,7 +24,7 @@ ENOUGH_LOOKS = 8
 #: The share of the wall time from which what diagnosing took is too much to trust the figures.
 DEAR = 0.1
 _Key = TypeVar("_Key")
-_CPU = ("python", "native")
+_CPU = in_group("cpu")
 _STACKS_KEPT = 500
 _BLIND = (
     "this system does not show what a process does: only clocks and counters were read, so native code counts as "
@@ -69,7 +70,7 @@ def assemble(recording: Recording, target: str, runs: int = 1, failure: str | No
 
 
 def _parts(seconds: Seconds) -> dict[str, float]:
-    parts = dict.fromkeys(PARTS, 0.0)
+    parts = dict.fromkeys(NAMES, 0.0)
     for where, amount in seconds.items():
         parts[where.part] += amount
     return parts
@@ -79,7 +80,7 @@ def _parts_from_counters(recording: Recording, wall_s: float) -> dict[str, float
     cpu_s = min(wall_s, _cpu_s(recording))
     runqueue_s = min(wall_s - cpu_s, recording.counters.get("runqueue_s", 0.0))
     known = {"python": cpu_s, "runqueue": runqueue_s, "other": wall_s - cpu_s - runqueue_s}
-    return {**dict.fromkeys(PARTS, 0.0), **known}
+    return {**dict.fromkeys(NAMES, 0.0), **known}
 
 
 def _cpu_s(recording: Recording) -> float:

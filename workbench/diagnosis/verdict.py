@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from workbench.parts import NAMES, PARTS, in_group
+
 #: The share of the time from which one kind of thing bounds a task; below it the task is mixed.
 DOMINANT = 0.7
 #: The share of the time on and for the CPU, from which waiting for each other is what bounds threads.
@@ -13,22 +15,7 @@ CONTENDED = 0.4
 #: cores, and when its own threads and children do.
 CROWDED_OUT, CROWDS_ITSELF = 0.85, 0.45
 
-CPU = ("python", "native")
-CONTENTION = ("gil", "lock")
-IO = ("network", "disk", "child")
-
-_WORDS = {
-    "python": "running Python code",
-    "native": "running native code",
-    "runqueue": "ready to run, but no core was free",
-    "gil": "waiting for the GIL",
-    "lock": "waiting for a lock",
-    "network": "waiting for the network",
-    "disk": "waiting for the disk",
-    "sleep": "sleeping",
-    "child": "waiting for a child process",
-    "other": "in waits that could not be named",
-}
+CPU, CONTENTION = in_group("cpu"), in_group("contention")
 
 
 class Verdict(NamedTuple):
@@ -60,14 +47,14 @@ def judge(parts: Mapping[str, float], *, crowds_itself: bool = False) -> Verdict
     wall_s = sum(parts.values())
     if not wall_s:
         return Verdict("unclear", "unclear", ("nothing was measured",))
-    seconds = {part: parts.get(part, 0.0) for part in _WORDS}
+    seconds = {part: parts.get(part, 0.0) for part in NAMES}
     reasons = _reasons(seconds, wall_s)
     own_s = wall_s - seconds["runqueue"]
     groups = {
         "CPU-bound": [*CPU, *CONTENTION],
-        "IO-bound": list(IO),
-        "idle": ["sleep"],
-        "unclear": ["other"],
+        "IO-bound": [*in_group("io")],
+        "idle": [*in_group("idle")],
+        "unclear": [*in_group("unknown")],
     }
     verdict, members = max(groups.items(), key=lambda group: sum(seconds[part] for part in group[1]))
     group_s = sum(seconds[part] for part in members)
@@ -87,9 +74,9 @@ def judge(parts: Mapping[str, float], *, crowds_itself: bool = False) -> Verdict
 
 
 def _reasons(seconds: Mapping[str, float], wall_s: float) -> tuple[str, ...]:
-    largest = sorted(seconds.items(), key=lambda item: -item[1])
+    largest = sorted(PARTS, key=lambda part: -seconds[part.name])
     return tuple(
-        f"{value / wall_s:.0%} of the time {_WORDS[part]}".replace("%", " %")
-        for part, value in largest
-        if value >= 0.03 * wall_s
+        f"{seconds[part.name] / wall_s:.0%} of the time {part.words}".replace("%", " %")
+        for part in largest
+        if seconds[part.name] >= 0.03 * wall_s
     )

@@ -10,27 +10,12 @@ import numbers
 import sys
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
+from workbench.tasks.fibonacci import WORD, fibonacci_below
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pandas as pd
-
-WORD = 2**64
-
-
-def fibonacci_below(limit: int) -> list[int]:
-    """Return the Fibonacci numbers below a limit, ascending, each once.
-
-    Examples
-    --------
-    >>> fibonacci_below(20)
-    [0, 1, 2, 3, 5, 8, 13]
-    """
-    found, after = [0], 1
-    while after < limit:
-        found.append(after)
-        after = found[-1] + found[-2] if after > 1 else 2
-    return [n for n in found if n < limit]
 
 
 def _first_words(bits: int) -> list[int]:

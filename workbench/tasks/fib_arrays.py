@@ -21,7 +21,7 @@ import llvmlite.binding as llvm
 import numpy as np
 import numpy.typing as npt
 
-from workbench.tasks.fib import WORD, fibonacci_below
+from workbench.tasks.fibonacci import WORD, fibonacci_below
 
 SLOT_BITS = 10
 SHIFT = 64 - SLOT_BITS

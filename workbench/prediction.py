@@ -46,10 +46,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.errors import UsageError
+from workbench.parts import asking_for
 from workbench.results import Diagnosis
 
-#: Which parts of a diagnosis make up the letters of the model.
-GIL, WAITING, SERIAL = ("python", "gil"), ("network", "sleep", "child"), ("lock", "other")
 #: A smaller share of what stays serial is doubt, such as a moment in which no thread was seen to do anything: with many
 #: workers it would outweigh all that is known.
 SERIAL_AT_LEAST = 0.02
@@ -115,12 +114,14 @@ class Demand:
         def seconds(*names: str, of: Mapping[str, float] = diagnosis.parts) -> float:
             return sum(of.get(name, 0.0) for name in names) * times
 
-        gil_s, native_s, waiting_s, serial_s = seconds(*GIL), seconds("native"), seconds(*WAITING), seconds(*SERIAL)
+        gil_s, native_s, waiting_s, disk_s, serial_s, runqueue_s = (
+            seconds(*asking_for(demand)) for demand in ("gil", "native", "waiting", "disk", "serial", "runqueue")
+        )
         if serial_s < SERIAL_AT_LEAST * diagnosis.wall_s * times:
             waiting_s, serial_s = waiting_s + serial_s, 0.0
         cpu_s = gil_s + native_s
         pushed_off, let_go = (diagnosis.counters.get(f"{kind}_switches", 0.0) for kind in ("involuntary", "voluntary"))
-        pushed_off_s = seconds("runqueue") * (pushed_off / (pushed_off + let_go) if pushed_off + let_go else 1.0)
+        pushed_off_s = runqueue_s * (pushed_off / (pushed_off + let_go) if pushed_off + let_go else 1.0)
         stretch = 1 + pushed_off_s / cpu_s if cpu_s else 1.0
         # Children compute without this process's GIL, while it is told as running their code, or as waiting for them.
         children_s = seconds("children_s", of=diagnosis.counters)
@@ -132,8 +133,8 @@ class Demand:
         return cls(
             gil_s=(gil_s - seen_s) * stretch,
             native_s=(native_s + seen_s) * stretch + unseen_s,
-            waiting_s=waiting_s - unseen_s + seconds("runqueue") - pushed_off_s,
-            disk_s=seconds("disk"),
+            waiting_s=waiting_s - unseen_s + runqueue_s - pushed_off_s,
+            disk_s=disk_s,
             serial_s=serial_s,
             items=items,
             distinct=distinct,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from workbench import Diagnosis, UsageError, compare, remedies
 from workbench.comparison.forecast import gil_share, measure_overhead
-from workbench.comparison.prediction import DOUBT, Overhead, predict
+from workbench.prediction import DOUBT, Overhead, predict
 
 
 @dataclass

@@ -1,0 +1,94 @@
+"""An opportunity: a change that would pay, where, why, how much, how to make it, and what came of trying it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+#: What came of trying a change; empty while nobody has.
+Outcome = Literal["", "pays", "does not", "harms", "can't be tried"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opportunity:
+    """A change that would pay.
+
+    Attributes
+    ----------
+    kind
+        The rule that found it, as in ``overlap-waits``.
+    file, line, function
+        The place in the code; empty and 0 where it has none.
+    what, why, how
+        What to change, in one line; the evidence for it; how to make the change, in a few lines of code.
+    saves_s, saves_low, saves_high
+        Seconds that it is predicted to save of what was studied, and the interval; None where none can be told.
+    try_
+        The name of the remedy that `workbench.compare` can try for it (``try`` in JSON); empty where there is none.
+    tried_s, tried_low, tried_high
+        Seconds that it saved when it was tried, and the interval; None while it was not.
+    hazard
+        What may go wrong with it.
+    verdict
+        What came of trying it: ``pays``, ``does not``, ``harms`` or ``can't be tried``; empty while it was not tried.
+
+    Raises
+    ------
+    ValueError
+        An interval that does not hold its value, a saving that was tried without a verdict, or an unknown verdict.
+
+    Examples
+    --------
+    >>> threads = Opportunity(kind="overlap-waits", what="40 waits of 20 ms, one after the other", why="network",
+    ...     how="with ThreadPoolExecutor(32) as pool:", saves_s=0.77, saves_low=0.7, saves_high=0.78, try_="threads")
+    >>> threads.saving
+    '0.77 s (0.7 to 0.78), predicted'
+    """
+
+    kind: str
+    what: str
+    why: str
+    how: str
+    file: str = ""
+    line: int = 0
+    function: str = ""
+    saves_s: float | None = None
+    saves_low: float | None = None
+    saves_high: float | None = None
+    try_: str = ""
+    tried_s: float | None = None
+    tried_low: float | None = None
+    tried_high: float | None = None
+    hazard: str = ""
+    verdict: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("saves", "tried"):
+            value, low, high = (getattr(self, f"{name}_{end}") for end in ("s", "low", "high"))
+            if not _holds(value, low, high):
+                raise ValueError(f"{name}_s is {value}, outside its interval of {low} to {high}")
+        if self.verdict not in get_args(Outcome):
+            raise ValueError(f"there is no verdict {self.verdict!r}: pass one of {', '.join(get_args(Outcome)[1:])}")
+        if self.tried_s is not None and not self.verdict:
+            raise ValueError("tried_s goes with a verdict: pass what came of it")
+
+    @property
+    def saving(self) -> str:
+        """What it saves, in words: as tried, else as predicted."""
+        if self.tried_s is not None:
+            return f"{_seconds(self.tried_s, self.tried_low, self.tried_high)}, tried"
+        if self.saves_s is not None:
+            return f"{_seconds(self.saves_s, self.saves_low, self.saves_high)}, predicted"
+        return "not known"
+
+
+def _holds(value: float | None, low: float | None, high: float | None) -> bool:
+    if value is None:
+        return low is None and high is None
+    return (-math.inf if low is None else low) <= value <= (math.inf if high is None else high)
+
+
+def _seconds(value: float, low: float | None, high: float | None) -> str:
+    interval = "" if low is None or high is None else f" ({low:.3g} to {high:.3g})"
+    return f"{value:.3g} s{interval}"

@@ -47,6 +47,7 @@ from dataclasses import dataclass
 
 from workbench.errors import UsageError
 from workbench.parts import asking_for
+from workbench.remedy import Model
 from workbench.results import Diagnosis
 
 #: A smaller share of what stays serial is doubt, such as a moment in which no thread was seen to do anything: with many
@@ -165,7 +166,7 @@ NO_OVERHEAD = Overhead()
 
 def predict(
     diagnosis: Diagnosis,
-    model: str,
+    model: Model,
     *,
     items: int,
     distinct: int | None = None,
@@ -278,7 +279,7 @@ def _memo(demand: Demand, workers: int, machine: Machine, overhead: Overhead) ->
     return time_s, time_s
 
 
-MODELS: dict[str, Callable[[Demand, int, Machine, Overhead], tuple[float, float]]] = {
+MODELS: dict[Model, Callable[[Demand, int, Machine, Overhead], tuple[float, float]]] = {
     "threads": _threads,
     "free threads": _free_threads,
     "asyncio": _asyncio,

@@ -7,6 +7,7 @@ import pytest
 
 from workbench import NotApplicableError, TaskError, UsageError, compare
 from workbench.comparison.trials import MOST_ROUNDS
+from workbench.remedies import remedy as mark
 
 
 class FakeClock:
@@ -72,12 +73,12 @@ def test_the_warm_up_is_not_measured(run, clock):
 
 def test_of_two_as_fast_the_smaller_change_is_recommended(run, clock):
     large, small, slow = clock.remedy(0.5), clock.remedy(0.51), clock.remedy(0.8)
-    vars(large).update(effort=3)
-    vars(small).update(effort=1)
-    vars(slow).update(effort=0)
+    mark(effort=3)(large)
+    mark(effort=2)(small)
+    mark(effort=1)(slow)
     wobble = random.Random(2)
     noise = clock.remedy(*[wobble.uniform(0.45, 0.56) for _ in range(60)])
-    vars(noise).update(effort=1)
+    mark(effort=2)(noise)
     found = run({"large": large, "noise": noise, "slow": slow})
     assert found.recommended == "noise"
     assert "large is as fast and a larger change" in found.reason
@@ -130,7 +131,7 @@ def test_where_there_is_no_time_a_remedy_that_does_not_apply_says_so(run, clock)
     def picky(func, items, *, workers):
         raise NotApplicableError("needs another Python")
 
-    vars(picky).update(effort=9)
+    mark(effort=9)(picky)
     found = run({"slow": clock.remedy(10.0), "picky": picky}, budget_s=3.0)
     assert row(found, "picky").note == "needs another Python"
 

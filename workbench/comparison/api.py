@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from workbench.comparison.answers import Equal
 from workbench.comparison.failures import raised_by
 from workbench.comparison.forecast import Forecast
-from workbench.comparison.plugins import Remedy, Traits, find_remedies
+from workbench.comparison.plugins import find_remedies
 from workbench.comparison.search import sample_size
 from workbench.comparison.statistics import Interval, interval, is_look, oddities
 from workbench.comparison.trials import Clock, Trial, Trials, long_lived_objects_frozen, one_line
 from workbench.errors import TaskError, UsageError
 from workbench.prediction import Prediction
 from workbench.records import provenance
+from workbench.remedy import Func, Run, Traits
 from workbench.results import Comparison, ComparisonRow, Diagnosis
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ AS_GOOD = 0.9
 def compare(
     func: Callable[[Any], Any],
     items: Iterable[Any],
-    remedies: Iterable[str] | Mapping[str, Remedy] | None = None,
+    remedies: Iterable[str] | Mapping[str, Run] | None = None,
     *,
     baseline: str = "sequential",
     workers: int | None = None,
@@ -116,31 +117,18 @@ def compare(
     [('sequential', 'baseline'), ('formula', 'faster')]
     """
     items = _checked_items(items, workers=workers, budget_s=budget_s, precision=precision)
-    chosen = find_remedies(remedies)
-    ways = {**find_remedies([baseline]), **{name: run for name, run in chosen.items() if name != baseline}}
-    traits = {name: Traits.of(run) for name, run in ways.items()}
-    trials = [
-        Trial(
-            name,
-            run,
-            func,
-            workers=workers,
-            search=workers is None and traits[name].scales,
-            pure=traits[name].pure and name != baseline,
-            in_order=traits[name].in_order,
-            effort=traits[name].effort,
-        )
-        for name, run in ways.items()
-    ]
+    (plain,) = find_remedies([baseline])
+    rivals = [remedy for remedy in find_remedies(remedies) if remedy.name != baseline]
+    trials = [Trial(remedy, func, workers) for remedy in (plain, *rivals)]
     bench = Trials(trials[0], trials[1:], items, budget_s=budget_s, equal=equal, seed=seed, clock=clock)
     predictions: dict[str, Prediction] = {}
 
     def result() -> Comparison:
         rows = (
             _baseline_row(bench),
-            *(_row(trial, bench, traits[trial.name], predictions.get(trial.name)) for trial in bench.rivals),
+            *(_row(trial, bench, predictions.get(trial.remedy.name)) for trial in bench.rivals),
         )
-        recommended, reason = _recommend(rows, traits)
+        recommended, reason = _recommend(rows, {remedy.name: remedy.traits for remedy in rivals})
         return Comparison(
             target=_name(func),
             items=len(items),
@@ -156,12 +144,10 @@ def compare(
     try:
         with _progress_bar(budget_s, shown=progress) as bar:
             bench.warm_up()
-            modelled = [trial for trial in bench.active if traits[trial.name].model]
+            modelled = [trial for trial in bench.active if trial.remedy.traits.model]
             if modelled and diagnosis is not False:
                 forecast = _forecast(bench, None if diagnosis is True else diagnosis)
-                predictions |= {
-                    trial.name: forecast.predict(trial.run, traits[trial.name], trial.workers) for trial in modelled
-                }
+                predictions |= {trial.remedy.name: forecast.predict(trial.remedy, trial.workers) for trial in modelled}
             _play(bench, precision, bar)
     except KeyboardInterrupt as interrupt:
         interrupt.comparison = result()  # type: ignore[attr-defined]
@@ -173,7 +159,7 @@ def _forecast(bench: Trials, diagnosis: Diagnosis | None) -> Forecast:
     plain = bench.baseline
     items = bench.fresh_items()
     every = max(1, len(items) // sample_size(len(items), plain.cost_s, bench.budget_s / DIAGNOSED))
-    run = plain.run if not bench.conduct.changes else partial(_on_copies, plain.run)
+    run: Run = plain.remedy.run if not bench.conduct.changes else partial(_on_copies, plain.remedy.run)
     try:
         return Forecast.of(
             run,
@@ -189,9 +175,9 @@ def _forecast(bench: Trials, diagnosis: Diagnosis | None) -> Forecast:
         raise TaskError(f"the task itself fails: {one_line(error)}") from error
 
 
-def _on_copies(run: Remedy, func: Callable[[Any], Any], items: list[Any]) -> list[Any]:
+def _on_copies(run: Run, func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Run a task that changes its items, for a diagnosis that may repeat it."""
-    return run(func, copy.deepcopy(items))
+    return run(func, copy.deepcopy(items), workers=workers)
 
 
 def _play(bench: Trials, precision: float, bar: tqdm[Any]) -> None:
@@ -223,7 +209,7 @@ def _baseline_row(bench: Trials) -> ComparisonRow:
         *bench.conduct.notes,
     )
     return ComparisonRow(
-        remedy=trial.name,
+        remedy=trial.remedy.name,
         median_s=median(trial.times_s) if trial.times_s else None,
         speedup=1.0 if trial.times_s else None,
         same_answer=not trial.differs,
@@ -232,13 +218,14 @@ def _baseline_row(bench: Trials) -> ComparisonRow:
     )
 
 
-def _row(trial: Trial, bench: Trials, traits: Traits, predicted: Prediction | None) -> ComparisonRow:
-    if trial.pure and bench.baseline.differs:
-        return ComparisonRow(remedy=trial.name, verdict="skipped", note="not a pure function: its answers change")
+def _row(trial: Trial, bench: Trials, predicted: Prediction | None) -> ComparisonRow:
+    name, traits = trial.remedy.name, trial.remedy.traits
+    if traits.pure and bench.baseline.differs:
+        return ComparisonRow(remedy=name, verdict="skipped", note="not a pure function: its answers change")
     if trial.ended == "wrong":
-        return ComparisonRow(remedy=trial.name, verdict="wrong", same_answer=False, note=trial.note)
+        return ComparisonRow(remedy=name, verdict="wrong", same_answer=False, note=trial.note)
     if trial.ended in ("failed", "skipped") or not trial.times_s:
-        return ComparisonRow(remedy=trial.name, verdict=trial.ended or "skipped", note=trial.note or "not measured yet")
+        return ComparisonRow(remedy=name, verdict=trial.ended or "skipped", note=trial.note or "not measured yet")
     # A trial that settled did so at a planned look; for all others this is the last one.
     found = _interval(trial, bench, last=trial.ended != "settled")
     one_round = len(trial.times_s) == 1
@@ -253,7 +240,7 @@ def _row(trial: Trial, bench: Trials, traits: Traits, predicted: Prediction | No
         oddities(trial.times_s),
     )
     return ComparisonRow(
-        remedy=trial.name,
+        remedy=name,
         workers=trial.workers if traits.scales else None,
         median_s=median(trial.times_s),
         speedup=found.speedup,
@@ -298,8 +285,8 @@ def _with_workers(row: ComparisonRow) -> str:
 
 def _raw(trials: list[Trial]) -> dict[str, list[float]]:
     """Return all times: one a round by remedy, and by ``remedy@workers`` what the search for their number found."""
-    curves = {f"{trial.name}@{workers}": [time_s] for trial in trials for workers, time_s in trial.curve.items()}
-    return {trial.name: trial.times_s for trial in trials} | curves
+    curves = {f"{trial.remedy.name}@{workers}": [time_s] for trial in trials for workers, time_s in trial.curve.items()}
+    return {trial.remedy.name: trial.times_s for trial in trials} | curves
 
 
 def _checked_items(items: Iterable[Any], *, workers: int | None, budget_s: float, precision: float) -> list[Any]:

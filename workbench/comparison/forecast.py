@@ -16,13 +16,11 @@ from dataclasses import dataclass
 from statistics import mean, median
 from typing import Any
 
-from workbench.comparison.plugins import Traits
 from workbench.diagnosis import diagnose
 from workbench.prediction import Overhead, Prediction, predict
 from workbench.records import cores_allowed
+from workbench.remedy import Remedy, Run
 from workbench.results import Diagnosis
-
-Run = Callable[..., list[Any]]
 
 #: A nap is long enough for all workers to be at work at once.
 NAP_S = 0.005
@@ -100,8 +98,9 @@ class Forecast:
             answer_bytes=_bytes(answers),
         )
 
-    def predict(self, remedy: Run, traits: Traits, workers: int | None) -> Prediction:
+    def predict(self, remedy: Remedy, workers: int | None) -> Prediction:
         """Predict the speed-up of a remedy with so many workers; their number is the remedy's own where it is None."""
+        traits = remedy.traits
         workers = workers or (cores_allowed() if traits.per_core else 1)
         disk = self.diagnosis.parts.get("disk", 0.0) > MATTERS * self.diagnosis.wall_s
         return predict(
@@ -116,7 +115,12 @@ class Forecast:
             share=self.share,
             item_times_s=self.item_times_s,
             overhead=measure_overhead(
-                remedy, self.func, self.items, workers, answer_bytes=self.answer_bytes, by_name=traits.model == "queue"
+                remedy.run,
+                self.func,
+                self.items,
+                workers,
+                answer_bytes=self.answer_bytes,
+                by_name=traits.model == "queue",
             ),
         )
 
@@ -141,7 +145,7 @@ def _bytes(answers: Sequence[Any]) -> int:
 
 
 def measure_overhead(
-    remedy: Run,
+    run: Run,
     func: Callable[[Any], Any],
     items: Sequence[Any],
     workers: int,
@@ -160,19 +164,19 @@ def measure_overhead(
         times_s = []
         for _ in range(3):
             start_s = time.perf_counter()
-            remedy(stand_in, some, workers=workers)
+            run(stand_in, some, workers=workers)
             times_s.append(time.perf_counter() - start_s)
         return min(times_s)
 
     # Pools start a worker when all others are busy: only items that take a while get them all to work.
     start_s = max(0.0, least_s(nap, items[:workers]) - NAP_S)
-    return Overhead(least_s(nothing, items), start_s, _turn_s(remedy) * len(items) if later else 0.0)
+    return Overhead(least_s(nothing, items), start_s, _turn_s(run) * len(items) if later else 0.0)
 
 
-def _turn_s(remedy: Run) -> float:
+def _turn_s(run: Run) -> float:
     """Return the CPU time of one turn of an event loop that waits for one coroutine."""
     start_s = time.process_time()
-    remedy(nap_later, range(TURNS), workers=1)
+    run(nap_later, range(TURNS), workers=1)
     return (time.process_time() - start_s) / TURNS
 
 

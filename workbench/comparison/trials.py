@@ -20,6 +20,7 @@ from workbench.comparison.failures import Raised, tolerant
 from workbench.comparison.limits import OutOfTime, time_limit
 from workbench.comparison.search import fewest_good, sample_size, search_workers
 from workbench.errors import MissingExtraError, NotApplicableError, TaskError
+from workbench.remedy import Func, Remedy
 
 Clock = Callable[[], float]
 _Outcome = TypeVar("_Outcome")
@@ -40,21 +41,15 @@ HANGS, HANGS_AT_LEAST_S = 10, 1.0
 class Trial:
     """One way to do the whole task, and what came of it.
 
-    ``run(func, items, workers=workers)`` does the task; ``pure`` says that it takes ``func`` for a pure function,
-    ``in_order`` that it does one item at a time, here, ``effort`` how large a change it is. ``search`` asks for a
-    search of the number of workers; ``curve`` is what it found, seconds by number. ``estimate_s`` is what the task
-    takes by a sample of the items, where one was tried. ``times_s`` holds one value a round. ``ended`` says why the
-    trial takes part in no further round: ``settled``, ``failed``, ``skipped`` or ``wrong``; it is empty while it does.
+    ``remedy`` does the task of ``func``, with ``workers``; None until a search for their number, for a remedy that
+    scales. ``curve`` is what that found, seconds by number. ``estimate_s`` is what the task takes by a sample of the
+    items, where one was tried. ``times_s`` holds one value a round. ``ended`` says why the trial takes part in no
+    further round: ``settled``, ``failed``, ``skipped`` or ``wrong``; it is empty while it does.
     """
 
-    name: str
-    run: Callable[..., list[Any]]
-    func: Callable[[Any], Any]
+    remedy: Remedy
+    func: Func
     workers: int | None = None
-    pure: bool = False
-    in_order: bool = False
-    effort: int = 1
-    search: bool = False
     curve: dict[int, float] = field(default_factory=dict)
     estimate_s: float = 0.0
     times_s: list[float] = field(default_factory=list)
@@ -146,7 +141,7 @@ class Trials:
         first_s = {self.baseline: plain_s}
         self._look_again(plain_s)
         for trial in self.active:
-            if trial.pure and self.conduct.impure:
+            if trial.remedy.traits.pure and self.conduct.impure:
                 trial.ended, trial.note = "skipped", f"not a pure function: {self.conduct.impure}"
         self._scout()
         for trial in sorted(self.active, key=lambda trial: trial.estimate_s):
@@ -223,7 +218,7 @@ class Trials:
     def _timed_func(self) -> Callable[[Any], Any]:
         """Return the baseline's function, with its calls timed where they come in order, one at a time."""
         func = self.baseline.func
-        return self.conduct.timed(func) if self.baseline.in_order else func
+        return self.conduct.timed(func) if self.baseline.remedy.traits.in_order else func
 
     def _look_again(self, plain_s: float) -> None:
         """Do some items once more, where that takes little, and watch what the task does besides answering."""
@@ -231,7 +226,9 @@ class Trials:
             return
         count = sample_size(len(self._items), plain_s, self.budget_s / 80)
         with self.conduct.second_run():
-            answers = self.baseline.run(self._timed_func(), self.fresh_items()[:count], workers=self.baseline.workers)
+            answers = self.baseline.remedy.run(
+                self._timed_func(), self.fresh_items()[:count], workers=self.baseline.workers
+            )
         self.conduct.unsteady = self.baseline.differs = difference(self.expected[:count], answers, self._equal)
         self.conduct.clean_up()
 
@@ -254,11 +251,11 @@ class Trials:
         sample = sample_size(len(self._items), self.baseline.cost_s, self.budget_s / SAMPLED)
         until_s = self.budget_s * (1 - 1 / SEARCHED) - 1.2 * self.baseline.cost_s
         short = self.elapsed_s + 2 * self.baseline.cost_s * (1 + len(self.rivals)) > self.budget_s
-        for trial in sorted(self.active, key=lambda trial: trial.effort):
+        for trial in sorted(self.active, key=lambda trial: trial.remedy.traits.effort):
             if short and self.elapsed_s > max(until_s, self.budget_s / 2):
                 why = _refusal(trial) or "no time to try it beside the others; raise budget_s, or name it"
                 trial.ended, trial.note = "skipped", why
-            elif trial.search:
+            elif trial.remedy.traits.scales and trial.workers is None:
                 self._guarded(trial, partial(self._search, sample=sample))
             elif short:
                 self._guarded(trial, partial(self._try, sample=sample))
@@ -286,7 +283,7 @@ class Trials:
     def _sample_s(self, trial: Trial, workers: int | None, count: int, *, offset: int = 0) -> float:
         items = self.fresh_items()[self._spread(count, offset=offset)]
         start_s = self._clock()
-        trial.run(trial.func, items, workers=workers)
+        trial.remedy.run(trial.func, items, workers=workers)
         elapsed_s = self._clock() - start_s
         self.conduct.clean_up()
         return elapsed_s
@@ -363,7 +360,7 @@ class Trials:
         gc.collect()
         many = [self.fresh_items() for _ in range(trial.loops)]
         self._used = many[-1]
-        run, clock = partial(trial.run, trial.func, workers=trial.workers), self._clock
+        run, clock = partial(trial.remedy.run, trial.func, workers=trial.workers), self._clock
         start_s = clock()
         for items in many:
             answers = run(items)
@@ -376,7 +373,7 @@ def _refusal(trial: Trial) -> str:
     """Return why a remedy does not apply, where it says so before it does anything."""
     try:
         with time_limit(REFUSED_S):
-            trial.run(trial.func, [], workers=1)
+            trial.remedy.run(trial.func, [], workers=1)
     except (NotApplicableError, MissingExtraError) as error:
         return str(error)
     except (Exception, OutOfTime):  # it may not like to have no items

@@ -1,8 +1,8 @@
 """Ways to do the same task faster, all of one signature: ``run(func, items, *, workers=None) -> list``.
 
 Each returns ``func`` of every item, in order, lets an exception of the task through, and raises
-`workbench.NotApplicableError` for tasks that it can't do. A package offers more of them by an entry point in the group
-``workbench.remedies``.
+`workbench.NotApplicableError` for tasks that it can't do. `remedy` marks one with what it says of itself. A package
+offers more of them by an entry point in the group ``workbench.remedies``.
 
 ================== ============================================================================
 `sequential`       one item after the other: the baseline
@@ -36,10 +36,14 @@ from workbench.remedies.pools import asynchronous, free_threads, processes, subi
 from workbench.remedies.queued import celery, celery_on
 from workbench.remedies.sequential import sequential, twin
 from workbench.remedies.stampede import Stampede, stampede
+from workbench.remedy import Remedy, Run, Traits, remedy
 
 __all__ = [
     "CallCosts",
+    "Remedy",
+    "Run",
     "Stampede",
+    "Traits",
     "asynchronous",
     "cached",
     "call_costs",
@@ -53,6 +57,7 @@ __all__ = [
     "memoize",
     "processes",
     "recalled",
+    "remedy",
     "sequential",
     "stampede",
     "stored",

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from workbench.errors import MissingExtraError, NotApplicableError, UsageError
-from workbench.remedies.sequential import Func, Run, traits
+from workbench.remedy import Func, Run, remedy
 
 #: Seconds that a scheduler or a worker may take to answer the first call.
 START_S = 10
@@ -22,7 +22,7 @@ _PRICE = "a cluster to run and to keep in step, and every item and answer sent o
 _starting = threading.Lock()
 
 
-@traits(model="cluster", effort=4, price=_PRICE)
+@remedy(model="cluster", effort=4, price=_PRICE)
 def cluster(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Call ``func`` on the workers of a Dask cluster, through joblib's own backend.
 
@@ -61,7 +61,7 @@ def cluster_at(address: str) -> Run:
     Its workers need the same packages as this process, the workbench among them.
     """
 
-    @traits(effort=4, price=_PRICE)
+    @remedy(effort=4, price=_PRICE)
     def run(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
         return _run(address, func, items)
 

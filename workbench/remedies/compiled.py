@@ -8,10 +8,10 @@ from functools import lru_cache
 from typing import Any
 
 from workbench.errors import NotApplicableError
-from workbench.remedies.sequential import Func, Run, traits
+from workbench.remedy import Func, Run, remedy
 
 
-@traits(effort=2, price="numba as a dependency, compiling at the first call, integers of 64 bits that wrap around")
+@remedy(effort=2, price="numba as a dependency, compiling at the first call, integers of 64 bits that wrap around")
 def compiled(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Compile ``func`` with numba for the types of the items, then call it with one after the other.
 
@@ -56,7 +56,7 @@ def vectorised(array_func: Callable[..., Any]) -> Run:
     [1, 2]
     """
 
-    @traits(effort=3, price="a second function to maintain, and all items in memory at once")
+    @remedy(effort=3, price="a second function to maintain, and all items in memory at once")
     def run(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
         import numpy as np
 

@@ -16,9 +16,10 @@ from workbench.caches import Cache
 from workbench.errors import NotApplicableError, UsageError
 from workbench.folders import cache_folder
 from workbench.remedies.cached_calls import CachedCalls
-from workbench.remedies.sequential import Func, Run, sequential, traits
+from workbench.remedies.sequential import sequential
 from workbench.remedies.store import Missing, Slow
 from workbench.remedies.tiers import MemoInfo, Tiers, call_key
+from workbench.remedy import Func, Run, remedy
 
 _Params = ParamSpec("_Params")
 _Answer = TypeVar("_Answer")
@@ -167,7 +168,7 @@ def memoize(
     return _memoized(func, (_async_shell if later else _plain_shell)(func, tiers), tiers)
 
 
-@traits(model="memo", pure=True, price="memory for every distinct answer, which may get stale")
+@remedy(model="memo", pure=True, price="memory for every distinct answer, which may get stale")
 def memo(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Compute every distinct item once: what remembering gains within one run, for the duplicates these items have.
 
@@ -190,7 +191,7 @@ def memo(func: Func, items: Sequence[Any], *, workers: int | None = None) -> lis
     return [answers[key] for key in keys]
 
 
-@traits(model="memo", pure=True, price="files on disk, which may get stale")
+@remedy(model="memo", pure=True, price="files on disk, which may get stale")
 def stored(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Call ``func`` through `memoize` and a store of its own: what files gain within one run, for its duplicates.
 
@@ -205,7 +206,7 @@ def stored(func: Func, items: Sequence[Any], *, workers: int | None = None) -> l
         return _through(functools.partial(memoize, folder=folder), func, items)
 
 
-@traits(assumes="every answer was computed before", pure=True, price="files on disk, which may get stale")
+@remedy(assumes="every answer was computed before", pure=True, price="files on disk, which may get stale")
 def recalled(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Call ``func`` through `memoize`, with a store that lasts as long as this process.
 
@@ -242,7 +243,7 @@ def cached(cache: Cache) -> Run:
     ([-1, -2, -1], [1, 2])
     """
 
-    @traits(model="memo", price="a cache to run, and answers in it which may get stale")
+    @remedy(model="memo", price="a cache to run, and answers in it which may get stale")
     def run(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
         return _through(functools.partial(memoize, cache=cache), func, items)
 

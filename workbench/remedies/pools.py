@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from workbench.errors import NotApplicableError
-from workbench.remedies.sequential import Func, run_coroutine, traits
+from workbench.remedies.sequential import run_coroutine
+from workbench.remedy import Func, remedy
 
 #: Coroutines that wait at the same time unless told otherwise.
 COROUTINES = 100
@@ -21,7 +22,7 @@ COROUTINES = 100
 BATCHES = 8
 
 
-@traits(scales=True, model="threads", price="the function must be safe to run in several threads")
+@remedy(scales=True, model="threads", price="the function must be safe to run in several threads")
 def threads(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Call ``func`` in a pool of threads, made for this run.
 
@@ -56,7 +57,7 @@ def threads(func: Func, items: Sequence[Any], *, workers: int | None = None) -> 
     return answers
 
 
-@traits(
+@remedy(
     scales=True,
     model="processes",
     effort=2,
@@ -112,7 +113,7 @@ def processes(func: Func, items: Sequence[Any], *, workers: int | None = None) -
         raise
 
 
-@traits(scales=True, model="processes", effort=2, price="functions and packages that subinterpreters can load")
+@remedy(scales=True, model="processes", effort=2, price="functions and packages that subinterpreters can load")
 def subinterpreters(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Call ``func`` in a pool of interpreters of this process, each with a GIL of its own; for Python 3.14 and newer.
 
@@ -142,7 +143,7 @@ def subinterpreters(func: Func, items: Sequence[Any], *, workers: int | None = N
         raise NotApplicableError(f"{culprit} doesn't pickle, so it can't go to another interpreter") from error
 
 
-@traits(scales=True, model="free threads", effort=2, price="a free-threaded Python, and a function safe in threads")
+@remedy(scales=True, model="free threads", effort=2, price="a free-threaded Python, and a function safe in threads")
 def free_threads(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Call ``func`` in a pool of threads that no GIL holds up; for free-threaded Pythons, such as 3.13t.
 
@@ -157,7 +158,7 @@ def free_threads(func: Func, items: Sequence[Any], *, workers: int | None = None
     return threads(func, items, workers=workers)
 
 
-@traits(scales=True, model="asyncio", effort=3, price="asynchronous code all the way down")
+@remedy(scales=True, model="asyncio", effort=3, price="asynchronous code all the way down")
 def asynchronous(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Await a coroutine function for many items at the same time, in one event loop of its own.
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import MissingExtraError, MissingServerError, NotApplicableError, QueueError, UsageError
-from workbench.remedies.sequential import Func, Run, traits
+from workbench.remedy import Func, Run, remedy
 
 if TYPE_CHECKING:
     from workbench.queues import CeleryQueue
@@ -36,7 +36,7 @@ def celery_on(broker: str) -> Run:
     [3, 4]
     """
 
-    @traits(
+    @remedy(
         model="queue",
         per_core=True,
         price="a broker and workers to run, a message for every item, and functions that workers can import",

@@ -5,27 +5,17 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
+from dataclasses import asdict
 from typing import Any, TypeVar
 
-Func = Callable[[Any], Any]
-Run = Callable[..., list[Any]]
+from workbench.remedy import Func, Run, Traits, remedy
 
 _Answer = TypeVar("_Answer")
 
 
-def traits(**named: Any) -> Callable[[Run], Run]:
-    """Let a remedy say of itself what `compare` can use: ``scales``, ``assumes``, ``price`` and others."""
-
-    def mark(run: Run) -> Run:
-        vars(run).update(named)
-        return run
-
-    return mark
-
-
-@traits(in_order=True)
+@remedy(in_order=True)
 def sequential(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Call ``func`` with one item after the other; await each answer if it is a coroutine function.
 
@@ -57,7 +47,7 @@ def twin(other: Func, by: Run = sequential) -> Run:
     [1, 2]
     """
 
-    @traits(**{**vars(by), "effort": 3, "price": "a second function to maintain"})
+    @remedy(**{**asdict(Traits.of(by)), "effort": 3, "price": "a second function to maintain"})
     def run(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
         # A task whose exceptions are made answers has a twin whose exceptions are answers too.
         made = getattr(func, "made_tolerant_by", None)

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Part:
+class Entry:
     """One record as the page shows it; ``svg`` is empty where nothing is drawn, ``tables`` are (caption, HTML)."""
 
     name: str
@@ -42,7 +42,7 @@ class Section:
     """The records of one story: those whose names share what stands before the first dot."""
 
     title: str
-    parts: list[Part] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def _sections(loaded: Iterable[tuple[str, Result]]) -> list[Section]:
     for name, result in sorted(loaded, key=_place):
         story = name.partition(".")[0]
         section = sections.setdefault(story, Section(_heading(story)))
-        section.parts.append(_part(name, result))
+        section.entries.append(_entry(name, result))
     return list(sections.values())
 
 
@@ -151,10 +151,10 @@ def _heading(story: str) -> str:
     return " ".join([number, first[:1].upper() + first[1:], *others]).strip()
 
 
-def _part(name: str, result: Result) -> Part:
+def _entry(name: str, result: Result) -> Entry:
     title, says = _sentences(result)
     drawn = not isinstance(result, Table) or bool(result.plot)
-    return Part(
+    return Entry(
         name=name,
         title=title,
         says=tuple(says),

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench import UsageError
-from workbench.caches import AsyncCache, Cache, CacheCounts, Found, Memory
+from workbench.caches import AsyncCache, Cache, CacheCounts, Hit, Memory
 from workbench.caches.sealing import Seal, UntrustedError
 from workbench.caches.serializers import find_serializer
 
@@ -73,8 +73,8 @@ def test_a_value_ends_with_its_time_and_is_stale_before_that_if_wanted(make, kin
     assert cache.get("short") is None
     assert cache.look("short") is None
     assert cache.get("stale") is None
-    assert cache.look("stale") == Found(2, stale=True)
-    assert cache.look("long") == Found(3, stale=False)
+    assert cache.look("stale") == Hit(2, stale=True)
+    assert cache.look("long") == Hit(3, stale=False)
     assert cache.get_many(["short", "stale", "long"]) == {"long": 3}
     assert cache.counts().stale == 3
 
@@ -140,7 +140,7 @@ def test_coroutines_use_the_same_cache(make, kind):
         assert await later.get_many("abc") == {"a": 1, "b": 2, "c": 3}
         await later.delete("a")
         assert await later.get("a", "nothing") == "nothing"
-        assert await later.look("b") == Found(2, stale=False)
+        assert await later.look("b") == Hit(2, stale=False)
         assert await asyncio.gather(*(later.get("b") for _ in range(50))) == [2] * 50
         assert later.counts().hits == 54
         await later.clear()
@@ -295,7 +295,7 @@ def test_what_was_opened_is_not_opened_again_but_where_it_is_replaced(make, kind
     cache.set("a", "two", 0.05, stale_s=60)
     assert cache.get("a") == "two"
     time.sleep(0.06)
-    assert cache.look("a") == Found("two", stale=True)
+    assert cache.look("a") == Hit("two", stale=True)
     cache.delete("a")
     assert cache.get("a") is None
 

@@ -18,7 +18,7 @@ RabbitMQ is no cache but a message broker: here it carries the announcements of 
 from workbench.caches.aio import AsyncCache
 from workbench.caches.announcer import Announcer
 from workbench.caches.backend import Backend
-from workbench.caches.cache import Cache, CacheCounts, Found
+from workbench.caches.cache import Cache, CacheCounts, Hit
 from workbench.caches.memory import Memory
 from workbench.caches.timing import CacheTiming, Call, time_cache, watch_calls
 from workbench.caches.two_tier import TwoTier
@@ -37,7 +37,7 @@ __all__ = [
     "CacheTiming",
     "Call",
     "Django",
-    "Found",
+    "Hit",
     "Joblib",
     "Memcached",
     "Memory",

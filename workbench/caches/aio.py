@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from workbench.caches.cache import Cache, CacheCounts, Found
+from workbench.caches.cache import Cache, CacheCounts, Hit
 from workbench.caches.threads import DaemonThreads
 
 _Answer = TypeVar("_Answer")
@@ -46,7 +46,7 @@ class AsyncCache:
         """Return a fresh value, or ``default``."""
         return await self._ask(self.cache.get, key, default)
 
-    async def look(self, key: str) -> Found | None:
+    async def look(self, key: str) -> Hit | None:
         """Return a value, fresh or stale, or None."""
         return await self._ask(self.cache.look, key)
 

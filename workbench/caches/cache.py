@@ -40,7 +40,7 @@ class CacheCounts(NamedTuple):
     errors: int
 
 
-class Found(NamedTuple):
+class Hit(NamedTuple):
     """A value, and whether it is stale: past its time, and kept for those who can't wait."""
 
     value: Any
@@ -134,17 +134,17 @@ class Cache:
             self._counts[state] += 1
         return value if state == _HIT else default
 
-    def look(self, key: str) -> Found | None:
+    def look(self, key: str) -> Hit | None:
         """Return a value, fresh or stale, or None."""
         state, value = self._find(key)
         with self._lock:
             self._counts[state] += 1
-        return None if state == _MISS else Found(value, state == _STALE)
+        return None if state == _MISS else Hit(value, state == _STALE)
 
-    def peek(self, key: str) -> Found | None:
+    def peek(self, key: str) -> Hit | None:
         """Return a value, fresh or stale, or None, and count nothing: for who looks again and again."""
         state, value = self._find(key)
-        return None if state == _MISS else Found(value, state == _STALE)
+        return None if state == _MISS else Hit(value, state == _STALE)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
         """Return the fresh values among those asked for, in one exchange where the backend can."""

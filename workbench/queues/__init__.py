@@ -12,7 +12,7 @@ or an event loop does the same work for less: see what each costs in ``notebooks
 
 from workbench.queues.contract import DeadLetter, Handle, Progress, Queue
 from workbench.queues.in_process import AsyncioQueue, ProcessQueue
-from workbench.queues.timing import Timing, time_queue
+from workbench.queues.timing import QueueTiming, time_queue
 from workbench.queues.with_celery import CeleryQueue
 
 __all__ = [
@@ -23,6 +23,6 @@ __all__ = [
     "ProcessQueue",
     "Progress",
     "Queue",
-    "Timing",
+    "QueueTiming",
     "time_queue",
 ]

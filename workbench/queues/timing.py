@@ -13,7 +13,7 @@ from workbench.queues.contract import Func, Queue
 
 
 @dataclass(frozen=True, kw_only=True)
-class Timing:
+class QueueTiming:
     """The median time to submit a task; percentiles from submitting to the answer, one at a time; and all at once."""
 
     enqueue_us: float
@@ -23,7 +23,7 @@ class Timing:
     tasks_per_s: float
 
 
-def time_queue(queue: Queue, func: Func, items: Iterable[Any]) -> Timing:
+def time_queue(queue: Queue, func: Func, items: Iterable[Any]) -> QueueTiming:
     """Do ``func`` of every item in a queue, one after the other, then all at once.
 
     Parameters
@@ -63,7 +63,7 @@ def time_queue(queue: Queue, func: Func, items: Iterable[Any]) -> Timing:
     queue.map(func, wanted)
     together_s = time.perf_counter() - start_s
     cuts_ms = [1e3 * cut_s for cut_s in quantiles(whole_s, n=100, method="inclusive")]
-    return Timing(
+    return QueueTiming(
         enqueue_us=1e6 * median(enqueue_s),
         p50_ms=cuts_ms[49],
         p95_ms=cuts_ms[94],

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from concurrent.futures import Future
 from typing import Any
 
-from workbench.caches import AsyncCache, Cache, Found
+from workbench.caches import AsyncCache, Cache, Hit
 from workbench.caches.lease import Lease
 from workbench.caches.threads import DaemonThreads
 from workbench.remedies.flights import Flights
@@ -198,7 +198,7 @@ class CachedCalls:
         if kind in self._negative:
             self._cache.set(key, [None, kind, list(error.args)], self._negative[kind][1])
 
-    def _holds_answer(self, found: Found | None) -> bool:
+    def _holds_answer(self, found: Hit | None) -> bool:
         if found is None or type(found.value) is not list:
             return False
         return len(found.value) == 1 or (len(found.value) == 3 and found.value[1] in self._negative)

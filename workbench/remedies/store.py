@@ -34,7 +34,7 @@ class Slow(Exception):  # noqa: N818
     """There is an answer on disk, and reading it may take milliseconds."""
 
 
-class Store:
+class AnswerFiles:
     """The answers of one function on disk.
 
     Parameters
@@ -55,7 +55,7 @@ class Store:
     --------
     >>> def square(n):
     ...     return n * n
-    >>> store = Store(square, tmp)
+    >>> store = AnswerFiles(square, tmp)
     >>> try:
     ...     answer, until_s = store.load((3,), {})
     ... except Missing:

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from workbench.errors import UsageError
 from workbench.remedies.flights import Flight, Flights
-from workbench.remedies.store import Store
+from workbench.remedies.store import AnswerFiles
 
 logger = logging.getLogger(__name__)
 
@@ -81,9 +81,9 @@ class Tiers:
         self._counts = dict.fromkeys(MemoInfo._fields, 0)
 
     @functools.cached_property
-    def store(self) -> Store:
+    def store(self) -> AnswerFiles:
         """The disk; made at the first call, so that decorating a function costs nothing."""
-        return Store(self._func, self._folder, self._ttl_s)
+        return AnswerFiles(self._func, self._folder, self._ttl_s)
 
     def info(self) -> MemoInfo:
         """Return the counts of hits and misses."""

@@ -8,7 +8,9 @@ import re
 import subprocess
 import sys
 import tomllib
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import yaml
@@ -51,13 +53,30 @@ def test_environment_yml_agrees_with_pyproject() -> None:
     assert servers <= conda
 
 
-def room(module: str) -> str:
-    return module.split(".")[1] if "." in module else "workbench"
+#: What packages hold for the language and for IPython.
+NOT_FOR_USERS = {"TYPE_CHECKING", "annotations", "load_ipython_extension"}
 
 
-def imported_rooms(path: Path) -> set[str]:
-    """Rooms that a file imports anywhere, inside functions too; names for the type checker don't count."""
-    rooms = set()
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Modules that a file imports anywhere, inside functions too; a package's name stands for its ``__init__``."""
+    modules, found = set(map(module_name, MODULES)), set()
+    for node in imports_of(path):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+            continue
+        above = module_name(path).rsplit(".", node.level - (path.name == "__init__.py"))[0] + "." if node.level else ""
+        names = {f"{above}{node.module}.{name.name}" for name in node.names}
+        found |= names & modules
+        found |= set() if names <= modules else {f"{above}{node.module}"}
+    return found
+
+
+def imports_of(path: Path) -> list[ast.Import | ast.ImportFrom]:
+    """The imports of a file; those for the type checker don't count."""
     tree = ast.parse(path.read_text())
     typing_only = {
         inner
@@ -65,7 +84,17 @@ def imported_rooms(path: Path) -> set[str]:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
         for inner in ast.walk(node)
     }
-    for node in set(ast.walk(tree)) - typing_only:
+    return [node for node in set(ast.walk(tree)) - typing_only if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
+def room(module: str) -> str:
+    return module.split(".")[1] if "." in module else "workbench"
+
+
+def imported_rooms(path: Path) -> set[str]:
+    """Rooms that a file imports anywhere, inside functions too; names for the type checker don't count."""
+    rooms = set()
+    for node in imports_of(path):
         if isinstance(node, ast.Import):
             rooms |= {room(name.name) for name in node.names if name.name.startswith("workbench")}
         elif isinstance(node, ast.ImportFrom) and node.module == "workbench":
@@ -91,6 +120,48 @@ def test_imports_point_one_way(path: Path) -> None:
         allowed = set().union(*column[level + 1 :], SHARED)
         allowed |= set(BESIDE) if here in ("cli", "magics") else set()
     assert rooms <= allowed, f"{path.name} may import {sorted(allowed)}, not {sorted(rooms - allowed)}"
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    imports = {module_name(path): imported_modules(path) for path in MODULES}
+    graph = {name: {found for found in wanted if found in imports} - {name} for name, wanted in imports.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
+#: Packages whose names users may rely on: what they export is what ``__all__`` lists.
+PUBLIC = [
+    workbench,
+    *(importlib.import_module(f"workbench.{name}") for name in
+      ("caches", "comparison", "diagnosis", "queues", "remedies", "services", "tasks.fetch")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("package", PUBLIC, ids=lambda package: package.__name__)
+def test_what_is_exported_is_what_is_public(package: ModuleType) -> None:
+    spoken_of = {
+        name
+        for name, value in vars(package).items()
+        if not name.startswith("_") and not inspect.ismodule(value) and name not in NOT_FOR_USERS
+    }
+    modules = {name for name in package.__all__ if inspect.ismodule(getattr(package, name))}
+    assert spoken_of | modules == set(package.__all__)
+    assert package.__all__ == sorted(package.__all__)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.name)
+def test_notebooks_import_public_names_only(path: Path) -> None:
+    exported = {package.__name__: set(package.__all__) for package in PUBLIC}
+    exported["workbench"] |= {name.removeprefix("workbench.") for name in exported}
+    cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
+    code = "\n".join(line for cell in cells for line in "".join(cell["source"]).splitlines() if line[:1] not in "%!")
+    for node in ast.walk(ast.parse(code, type_comments=False)):
+        if isinstance(node, ast.Import):
+            assert not [name.name for name in node.names if name.name.startswith("workbench.")]
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "workbench":
+            assert {name.name for name in node.names} <= exported.get(node.module or "", set()), node.module
 
 
 def test_importing_the_workbench_is_light() -> None:
@@ -119,10 +190,6 @@ def test_public_names_are_documented_with_an_example(name: str) -> None:
         assert "Returns\n---" in doc or "Yields\n---" in doc, f"{name} does not say what it returns"
 
 
-def test_public_names_are_sorted_and_there() -> None:
-    assert workbench.__all__ == sorted(workbench.__all__)
-
-
 def test_the_readme_names_commands_that_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"make ([a-z-]+)", (ROOT / "README.md").read_text()))
@@ -141,6 +208,5 @@ def test_notebooks_are_thin_and_stripped(path: Path) -> None:
 
 def test_modules_import_on_their_own() -> None:
     for path in MODULES:
-        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        if name not in ("workbench.__main__",):
-            importlib.import_module(name)
+        if path.name != "__main__.py":
+            importlib.import_module(module_name(path))

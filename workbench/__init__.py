@@ -1,6 +1,8 @@
 """Say what bounds a piece of Python code, and which fix pays."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from workbench import records, services
 from workbench.comparison import compare
@@ -22,6 +24,7 @@ from workbench.plots import plot, plot_shares
 from workbench.remedies import memoize
 from workbench.report import make_report
 from workbench.results import Comparison, Diagnosis, Table
+from workbench.targets import load_callable, read_items
 from workbench.tasks.fetch import Fetched, FetchInterrupted, FetchRow, fetch_all, send_requests
 from workbench.tasks.fib import is_fib, is_fib_float
 from workbench.tasks.site import Site, SiteStats
@@ -52,17 +55,23 @@ __all__ = [
     "fetch_all",
     "is_fib",
     "is_fib_float",
+    "load_callable",
     "make_report",
     "memoize",
     "plot",
     "plot_shares",
+    "read_items",
     "records",
     "send_requests",
     "services",
 ]
 
 
-def load_ipython_extension(shell: Any) -> None:
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
     """Register the magics: ``%load_ext workbench``."""
     from workbench.magics import WorkbenchMagics
 

@@ -24,6 +24,10 @@ def load_callable(place: str, name: str) -> Callable[..., Any]:
     name
         Its name there; dots lead into classes.
 
+    Returns
+    -------
+    Callable
+
     Raises
     ------
     UsageError
@@ -55,6 +59,11 @@ def load_callable(place: str, name: str) -> Callable[..., Any]:
 
 def read_items(path: str | os.PathLike[str]) -> list[Any]:
     r"""Return the items in a file: the elements of a JSON list, or one item a line, in JSON or as plain text.
+
+    Returns
+    -------
+    list
+        One element or more.
 
     Raises
     ------

@@ -18,5 +18,6 @@ The way of the data, one file each::
 """
 
 from workbench.diagnosis.api import Diagnosing, diagnose
+from workbench.diagnosis.targets import Outcome, Target, diagnose_target, parse_target
 
-__all__ = ["Diagnosing", "diagnose"]
+__all__ = ["Diagnosing", "Outcome", "Target", "diagnose", "diagnose_target", "parse_target"]

@@ -26,7 +26,7 @@ BESIDE = ["tasks", "remedies", "queues", "caches", "services", "web"]
 #: and send what a cache keeps: plain data by the same serializer.
 USES = {"remedies": {"caches", "queues", "services"}, "queues": {"caches", "services"}}
 #: What anyone may use; it uses nothing but errors.
-SHARED = {"errors", "folders", "targets"}
+SHARED = {"coroutines", "errors", "folders", "light", "names", "proc", "progress", "targets"}
 
 
 def test_environment_yml_agrees_with_pyproject() -> None:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from workbench import records
 from workbench.errors import MissingExtraError, RecordError
-from workbench.plots import plot, short_name, to_svg
+from workbench.names import short_name
+from workbench.plots import plot, to_svg
 from workbench.results import Comparison, Diagnosis, Line, Provenance, Result, Table
 
 if TYPE_CHECKING:

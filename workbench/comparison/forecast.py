@@ -19,7 +19,7 @@ from typing import Any
 from workbench.comparison.plugins import Traits
 from workbench.comparison.prediction import Overhead, Prediction, predict
 from workbench.diagnosis import diagnose
-from workbench.records import cores_allowed
+from workbench.proc import cores_allowed
 from workbench.results import Diagnosis
 
 Run = Callable[..., list[Any]]

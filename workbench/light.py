@@ -29,7 +29,7 @@ def command(module: str, *arguments: str, isolated: bool = True) -> list[str]:
     >>> import subprocess
     >>> tried = subprocess.run(command("workbench.light", "no.such"), capture_output=True, text=True)
     >>> tried.stderr.splitlines()[-1]
-    "ModuleNotFoundError: No module named 'no'"
+    "ModuleNotFoundError: No module named 'no.such'"
     """
     return [sys.executable, *(("-I", "-S") if isolated else ()), os.path.abspath(__file__), module, *arguments]
 

@@ -16,7 +16,7 @@ def threads_now() -> set[threading.Thread]:
 
 
 def children_now() -> dict[int, str]:
-    """Return the descendants of this process that are alive, with what they run; empty where there is no ``/proc``."""
+    """Return the descendants of this process that are alive, with what they run, where ``/proc`` tells it."""
     return {pid: command for pid in descendants(os.getpid()) if (command := command_of(pid))}
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from workbench import RecordError, RecordExistsError, Table, UsageError, records
+from workbench.proc import cores_allowed
 
 SQUARES = Table(title="squares", columns=("n", "square"), rows=((1, 1), (2, 4)))
 
@@ -26,7 +27,7 @@ def test_a_record_is_json_with_a_csv_of_its_table_beside_it(tmp_path: Path) -> N
 def test_provenance_says_what_a_reader_needs(tmp_path: Path) -> None:
     provenance = records.load(records.save(SQUARES, "squares", tmp_path)).provenance
     assert datetime.now(UTC) - datetime.fromisoformat(provenance["created_at"]) < timedelta(minutes=1)
-    assert provenance["cores_allowed"] == len(os.sched_getaffinity(0))
+    assert provenance["cores_allowed"] == cores_allowed()
     assert provenance["python"].endswith(".".join(map(str, sys.version_info[:3])))
     assert provenance["packages"]["numpy"]
     assert provenance["machine"]["cpu"]

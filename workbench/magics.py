@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
-import threading
+from contextlib import suppress
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -14,6 +12,7 @@ from IPython.display import display
 
 from workbench import errors
 from workbench.comparison import compare
+from workbench.coroutines import run_coroutine
 from workbench.diagnosis import Diagnosing
 from workbench.results import Diagnosis
 
@@ -88,27 +87,6 @@ def _run(shell: InteractiveShell, code: str, name: str, repeat: int | None) -> D
                 if not (await shell.run_cell_async(code, transformed_cell=transformed)).success:
                     break
 
-    _in_own_loop(run())
+    with suppress(KeyboardInterrupt):  # what ran until then is diagnosed
+        run_coroutine(run())
     return block.result
-
-
-def _in_own_loop(coroutine: Any) -> None:
-    """Run a coroutine to its end while another loop runs in this thread; an interrupt cancels it."""
-    loop = asyncio.new_event_loop()
-    task = loop.create_task(coroutine)
-    context = contextvars.copy_context()  # what is printed goes to this cell
-    thread = threading.Thread(target=context.run, args=(_run_to_end, loop, task))
-    thread.start()
-    try:
-        thread.join()
-    except KeyboardInterrupt:
-        loop.call_soon_threadsafe(task.cancel)
-        thread.join()
-
-
-def _run_to_end(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
-    try:
-        asyncio.set_event_loop(loop)
-        loop.run_until_complete(asyncio.wait([task]))
-    finally:
-        loop.close()

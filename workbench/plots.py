@@ -10,6 +10,7 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import MissingExtraError, UsageError
+from workbench.names import short_name
 from workbench.parts import PARTS
 from workbench.results import Comparison, ComparisonRow, Diagnosis, Result, Table
 
@@ -184,17 +185,6 @@ def _draw_cells(result: Table) -> Figure:
 def _groups(frame: pd.DataFrame, column: str | None) -> list[tuple[str, pd.DataFrame]]:
     """Split a table by the values of a column, in the order in which they come; whole when there is no column."""
     return [(str(name), group) for name, group in frame.groupby(column, sort=False)] if column else [("", frame)]
-
-
-def short_name(target: str) -> str:
-    """Return the last part of a target's name.
-
-    Examples
-    --------
-    >>> short_name("package.module:function"), short_name("script.py")
-    ('function', 'script.py')
-    """
-    return target.rpartition(":")[2]
 
 
 def to_svg(figure: Figure) -> str:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from workbench.errors import RecordError, RecordExistsError, UsageError
+from workbench.proc import cores_allowed
 from workbench.results import SCHEMA, Comparison, Diagnosis, Provenance, Result, Table
 
 RESULTS = Path("data/results")
@@ -133,11 +134,6 @@ def provenance(seed: int | None = None) -> Provenance:
         "dirty": dirty,
         "seed": seed,
     }
-
-
-def cores_allowed() -> int:
-    """Return the number of cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _understood(data: Any, path: str | os.PathLike[str]) -> Result:

@@ -14,7 +14,8 @@ from typing import Any
 
 from workbench import records
 from workbench.errors import MissingExtraError, RecordError
-from workbench.plots import plot, short_name, to_svg
+from workbench.names import short_name
+from workbench.plots import plot, to_svg
 from workbench.results import Comparison, Diagnosis, Provenance, Result, Table
 from workbench.views import Rows
 

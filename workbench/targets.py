@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import UsageError
+from workbench.names import module_and_name
 
 
 def load_callable(place: str, name: str) -> Callable[..., Any]:
@@ -93,8 +94,8 @@ class WithoutItem:
 
     def __init__(self, func: Callable[[], Any]) -> None:
         self.func = func
-        self.__name__ = self.__qualname__ = getattr(func, "__qualname__", type(func).__qualname__)
-        self.__module__ = func.__module__
+        self.__module__, self.__qualname__ = module_and_name(func)
+        self.__name__ = self.__qualname__
 
     def __call__(self, item: Any) -> Any:
         """Call it."""

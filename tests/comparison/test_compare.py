@@ -53,11 +53,6 @@ def test_a_coroutine_function_is_awaited_in_the_baseline_too():
     assert found.rows[2].verdict == "skipped"
 
 
-def test_the_progress_bar_goes_to_stderr_alone(capsys):
-    compare(power_sum, [100], {"formula": twin(power_sum_formula)}, budget_s=1)
-    assert capsys.readouterr().out == ""
-
-
 @pytest.fixture
 def plugin(tmp_path, monkeypatch):
     """An installed package that offers the remedies ``reversed`` and ``broken``."""

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from workbench.diagnosis.accounting import Accounts
 from workbench.diagnosis.assemble import assemble
 from workbench.diagnosis.naming import Namer
-from workbench.diagnosis.recorder import Process, Recording, Seen, Tick
-from workbench.diagnosis.tracks import DISPLACED, OFF_CORE, PYTHON, RUNNING
+from workbench.diagnosis.observer.protocol import DISPLACED, OFF_CORE, PYTHON, RUNNING, Process, Seen, Tick
+from workbench.diagnosis.recorder import Recording
 
 MS = 1_000_000
 SLEEP, NETWORK, LOCK, GIL = 0, 1, 2, 3

@@ -19,7 +19,7 @@ from workbench.diagnosis.layout import find_layout
 from workbench.diagnosis.observer.loop import Observer
 from workbench.diagnosis.observer.waits import Waits
 from workbench.diagnosis.recorder import Recording
-from workbench.records import cores_allowed
+from workbench.proc import cores_allowed
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="there is no /proc to observe")
 
@@ -29,7 +29,7 @@ def observe(seconds: float, folder: Path, tasks: dict[str, Callable[[], object]]
     threads = {name: threading.Thread(target=task, name=name, daemon=True) for name, task in tasks.items()}
     for thread in threads.values():
         thread.start()
-    observer = Observer(os.getpid(), str(folder / "recording"), find_layout())
+    observer = Observer(os.getpid(), str(folder), find_layout())
     watching = threading.Thread(target=observer.run)
     start_ns = time.monotonic_ns()
     watching.start()
@@ -37,7 +37,7 @@ def observe(seconds: float, folder: Path, tasks: dict[str, Callable[[], object]]
     observer.stop()
     watching.join()
     recording = Recording(os.getpid(), threading.get_native_id(), start_ns, time.monotonic_ns(), {})
-    return recording.read(folder / "recording"), {name: thread.native_id or 0 for name, thread in threads.items()}
+    return recording.read(folder), {name: thread.native_id or 0 for name, thread in threads.items()}
 
 
 def waits_of(recording: Recording, tid: int) -> set[tuple[str, str]]:
@@ -126,7 +126,7 @@ def test_every_kind_of_wait_is_named(tmp_path: Path) -> None:
 
 def test_the_end_of_a_process_ends_the_observer(tmp_path: Path) -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    observer = Observer(child.pid, str(tmp_path / "recording"), None)
+    observer = Observer(child.pid, str(tmp_path), None)
     watching = threading.Thread(target=observer.run)
     watching.start()
     child.communicate(b"\n")
@@ -139,7 +139,7 @@ def test_a_task_that_computes_has_its_core_alone_and_one_that_waits_shares_it(tm
     program = "import time\nwhile time.process_time() < 0.5: pass\nwhile True: time.sleep(0.005)"
     every, until = len(os.sched_getaffinity(0)), time.monotonic() + 30
     child = subprocess.Popen([sys.executable, "-c", program])
-    observer = Observer(child.pid, str(tmp_path / "recording"), find_layout())
+    observer = Observer(child.pid, str(tmp_path), find_layout())
     watching = threading.Thread(target=observer.run)
     watching.start()
     try:

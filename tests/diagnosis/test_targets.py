@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -34,6 +35,19 @@ def test_a_script_runs_as_it_would_alone(tmp_path: Path) -> None:
     diagnosis = diagnosed(tmp_path / "out.json")
     assert (diagnosis.verdict, diagnosis.failure) == ("CPU-bound", "SystemExit: 3")
     assert {Path(line.file).name for line in diagnosis.lines[:1]} == {"script.py"}
+
+
+@pytest.mark.slow
+def test_it_runs_where_the_environment_keeps_scripts_folders_off_the_path(tmp_path: Path) -> None:
+    done = workbench("-c", "import wave; print(wave)", env={**os.environ, "PYTHONSAFEPATH": "1"})
+    assert (done.returncode, done.stderr.count("Traceback")) == (0, 0)
+    assert "wave.py" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_task_has_no_child_but_its_own() -> None:
+    code = "import os\ntry: os.wait()\nexcept ChildProcessError: print('none')"
+    assert workbench("-c", code).stdout.startswith("none\n")
 
 
 @pytest.mark.slow
@@ -91,8 +105,6 @@ def test_ctrl_c_gives_the_diagnosis_so_far(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "on\n"
         time.sleep(0.5)
-        import os
-
         os.killpg(process.pid, signal.SIGINT)
         process.wait(20)
     assert diagnosed(tmp_path / "out.json").verdict == "idle"

@@ -18,7 +18,7 @@ from typing import Any
 
 from workbench.diagnosis import diagnose
 from workbench.prediction import Overhead, Prediction, predict
-from workbench.records import cores_allowed
+from workbench.proc import cores_allowed
 from workbench.remedy import Remedy, Run
 from workbench.results import Diagnosis
 

@@ -6,7 +6,8 @@ import os
 import signal
 import threading
 from contextlib import suppress
-from pathlib import Path
+
+from workbench.proc import command_of, descendants
 
 
 def threads_now() -> set[threading.Thread]:
@@ -15,24 +16,8 @@ def threads_now() -> set[threading.Thread]:
 
 
 def children_now() -> dict[int, str]:
-    """Return the descendants of this process that are alive, with what they run; empty where there is no ``/proc``."""
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            state, parent = entry.read_text().rpartition(")")[2].split()[:2]
-            if state != "Z":
-                parents[int(entry.parent.name)] = int(parent)
-    found = {}
-    for pid in parents:
-        ancestor = pid
-        while (ancestor := parents.get(ancestor, 0)) not in (0, os.getpid()):
-            pass
-        if ancestor:
-            with suppress(OSError):
-                found[pid] = (
-                    Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-                )
-    return found
+    """Return the descendants of this process that are alive, with what they run, where ``/proc`` tells it."""
+    return {pid: command for pid in descendants(os.getpid()) if (command := command_of(pid))}
 
 
 def end_children(commands: set[str], spared: set[int]) -> int:

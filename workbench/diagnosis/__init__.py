@@ -13,7 +13,7 @@ The way of the data, one file each::
     assemble           all of that -> a Diagnosis
     api                the ways to ask for one from Python
     targets            the ways to ask for one from the command line
-    launch, child      the process of its own in which such a target runs
+    child              the process of its own in which such a target runs
     exact              exact lines, by line_profiler
 """
 

@@ -14,19 +14,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from workbench.diagnosis.naming import EVENT_LOOP, FUTURE, IDLE, JOIN, Namer, Settled
+from workbench.diagnosis.naming import FUTURE, IDLE, JOIN, Namer, Settled
+from workbench.diagnosis.observer.protocol import DISPLACED, EVENT_LOOP, OFF_CORE, RUNNING
 from workbench.diagnosis.recorder import Recording
-from workbench.diagnosis.tracks import (
-    DISPLACED,
-    OFF_CORE,
-    RUNNING,
-    Look,
-    Track,
-    make_tracks,
-    native_odds,
-    runqueue_share,
-)
-from workbench.records import cores_allowed
+from workbench.diagnosis.tracks import Look, Track, make_tracks, native_odds, runqueue_share
+from workbench.proc import cores_allowed
 
 #: Sleeps no longer than this, with at most this share of their time run in between, are a way of waiting for others.
 _POLLING_S, _POLLING_RUNS = 0.06, 0.25

@@ -8,9 +8,11 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import replace
 from typing import Any, Literal, overload
 
+from workbench.coroutines import loop_runs, run_coroutine
 from workbench.diagnosis.assemble import assemble
 from workbench.diagnosis.recorder import REPEAT_UNTIL_S, Recorder
 from workbench.errors import UsageError
+from workbench.names import module_and_name, shown_name
 from workbench.results import Diagnosis
 
 Lines = Literal["sampled", "exact"]
@@ -151,7 +153,7 @@ def diagnose(
         raise UsageError(f"can't run {func!r:.60}: pass a function, a coroutine function or an awaitable")
     if inspect.iscoroutinefunction(func):
         return _run_or_await(_diagnose_coroutine(func, args, kwargs, repeat))
-    block = Diagnosing(name_of(func))
+    block = Diagnosing(shown_name(func))
     with block:
         for _ in block.until_told(repeat):
             answer = func(*args, **kwargs)
@@ -163,14 +165,8 @@ def diagnose(
     return result
 
 
-def name_of(func: Any) -> str:
-    """Return the name under which a callable is shown."""
-    name = getattr(func, "__qualname__", None) or type(func).__qualname__
-    return f"{getattr(func, '__module__', None) or 'builtins'}:{name}"
-
-
 async def _diagnose_coroutine(func: Any, args: Any, kwargs: Any, repeat: int | None) -> Diagnosis:
-    block = Diagnosing(name_of(func))
+    block = Diagnosing(shown_name(func))
     with block:
         for _ in block.until_told(repeat):
             answer = await func(*args, **kwargs)
@@ -178,20 +174,14 @@ async def _diagnose_coroutine(func: Any, args: Any, kwargs: Any, repeat: int | N
 
 
 async def _diagnose_awaitable(awaitable: Awaitable[Any]) -> Diagnosis:
-    block = Diagnosing(getattr(awaitable, "__qualname__", type(awaitable).__name__))
+    block = Diagnosing(module_and_name(awaitable)[1])  # a coroutine knows the name of its function alone
     with block:
         answer = await awaitable
     return replace(block.result, answer=answer)
 
 
 def _run_or_await(coroutine: Coroutine[Any, Any, Diagnosis]) -> Diagnosis | Coroutine[Any, Any, Diagnosis]:
-    import asyncio
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(coroutine)
-    return coroutine
+    return coroutine if loop_runs() else run_coroutine(coroutine)
 
 
 def _since(start: float) -> float:

@@ -11,19 +11,14 @@ import _thread
 import sys
 import time
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any
+
+from workbench.diagnosis.observer.protocol import Awaiting
 
 LOOK_EVERY_S = 0.01
 LOOK_FOR_LOOP_EVERY_S = 0.05
 _MAX_TASKS = 500
 _LOOP_FUNCTIONS = ("run_forever", "run_until_complete", "_run_once", "run")
-
-
-class Awaiting(NamedTuple):
-    """A task that waits: its name and its lines as ``(file, line, function)``, the innermost first."""
-
-    task: str
-    places: tuple[tuple[str, int, str], ...]
 
 
 class AwaitWatcher:

@@ -1,4 +1,4 @@
-"""The process in which ``workbench diagnose`` runs a target; `workbench.diagnosis.targets` starts it."""
+"""The process in which ``workbench diagnose`` runs a target; `workbench.light` runs this file there."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import os
 import runpy
 import sys
 import time
-from collections.abc import Callable, Set
+from collections.abc import Callable
 from pathlib import Path
 from types import CodeType
 from typing import Any, NoReturn
 
+from workbench.coroutines import run_coroutine
 from workbench.diagnosis.recorder import REPEAT_UNTIL_S, Recorder
 from workbench.errors import UsageError
+from workbench.light import FRESH
 from workbench.targets import load_callable
 
 USAGE = 2
@@ -23,14 +25,14 @@ USAGE = 2
 KEPT = {"threading"}
 
 
-def main(fresh: Set[str], folder_name: str, target_json: str) -> None:
+def main(folder_name: str, target_json: str) -> None:
     """Record the run of a target (JSON) into a folder; exits as the task does.
 
-    ``fresh`` are the modules that a new interpreter has. The task finds these and no others: what it imports costs it
-    what it costs without us, and it may put its own in the place of some.
+    The task finds the modules that a new interpreter has and no others: what it imports costs it what it costs without
+    us, and it may put its own in the place of some.
     """
     folder, target = Path(folder_name), json.loads(target_json)
-    for name in sys.modules.keys() - fresh - KEPT:
+    for name in sys.modules.keys() - FRESH - KEPT:
         del sys.modules[name]
     # The main module is the task's; without a file, spawned children of it don't run the launcher.
     names = sys.modules["__main__"].__dict__
@@ -110,9 +112,7 @@ def _callable(folder: Path, value: str, name: str, args: list[str]) -> Callable[
             facts["runs"] += 1
             answer = func(*args)
             if inspect.iscoroutine(answer):
-                import asyncio
-
-                asyncio.run(answer)
+                run_coroutine(answer)
 
     return run
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import CodeType
 from typing import NamedTuple
 
-from workbench.diagnosis.awaits import Awaiting
+from workbench.diagnosis.observer.protocol import CHILD, EVENT_LOOP, FUTEX, PIPE, SOCKET_PAIR, TIMED, Awaiting
 from workbench.diagnosis.recorder import Recording
 
 #: Waiting for other threads or children: told as what those do.
@@ -21,9 +21,6 @@ IDLE = "idle"
 
 #: Waiting for what somebody will say: whom the event loop listens to, if to anybody, and own threads otherwise.
 FUTURE = "future"
-
-#: An event loop that has only its own wake-up call to wait for: for a timer, or for other threads.
-EVENT_LOOP = "event loop"
 
 _FIRST_AWAIT = 1 << 40  # stacks of awaits are numbered from here on
 _TAKES_A_LOCK = re.compile(r"^\s*with\b|\bacquire(_lock)?\s*\(|__enter__\s*\(")
@@ -72,18 +69,18 @@ class Namer:
         return self._settled[key]
 
     def _settle(self, raw: str, target: str, places: list[Place], python: bool) -> Settled:
-        if raw == "child":
+        if raw == CHILD:
             child = int(target or 0)
             command = self._recording.processes[child].command if child in self._recording.processes else ""
             return Settled(JOIN, command, "child", child)
-        if not places and (python or raw == "futex"):
-            return Settled(IDLE, target, "sleep" if target.endswith("timed") else "other")
-        if raw == "pipe":
+        if not places and (python or raw == FUTEX):
+            return Settled(IDLE, target, "sleep" if target.endswith(TIMED) else "other")
+        if raw == PIPE:
             selecting = places and places[0].file.endswith("selectors.py")
-            if target == EVENT_LOOP or (selecting and target == "socket pair"):
+            if target == EVENT_LOOP or (selecting and target == SOCKET_PAIR):
                 return Settled(JOIN, EVENT_LOOP, "sleep")
             return Settled(JOIN, target, "child" if self._has_children else "sleep" if selecting else "other")
-        if raw == "futex":
+        if raw == FUTEX:
             return self._futex(target, places)
         return Settled(raw, target, raw)
 
@@ -98,7 +95,7 @@ class Namer:
             takes = None if "acquire" not in functions else takes
         if takes:
             return Settled("lock", _lock_name(places), "lock")
-        return Settled(JOIN, target, "sleep" if target.endswith("timed") else "lock")
+        return Settled(JOIN, target, "sleep" if target.endswith(TIMED) else "lock")
 
     def lock_name(self, stack: int) -> str:
         """Return the expression, in the innermost line of the user's code, that took a lock."""
@@ -212,7 +209,9 @@ def _folders(*more: str) -> tuple[str, ...]:
     return tuple(folder.rstrip("/") + "/" for folder in folders)
 
 
-_OWN_CODE = (str(Path(__file__).parent) + os.sep, str(Path(__file__).parents[1] / "magics.py"))
+_HERE = Path(__file__).parent
+#: The files whose frames are around a task's own when it is diagnosed.
+_OWN_CODE = (str(_HERE) + os.sep, *(str(_HERE.parent / name) for name in ("magics.py", "light.py", "coroutines.py")))
 _PACKAGES = _folders()
 _LIBRARIES = (*_folders("stdlib", "platstdlib"), *_OWN_CODE)
 

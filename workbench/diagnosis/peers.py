@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import socket
-from pathlib import Path
 
-from workbench.diagnosis.observer.waits import command_of
+from workbench.proc import LISTENING, command_of, holders, rows
 
-_LISTENING = "0A"
 _LOCAL = ("127.", "[::1]", "localhost")
 
 
@@ -31,24 +27,10 @@ def process_behind(address: str) -> str:
 
 def _listener(port: int) -> int:
     """Return the pid of a process that listens on a local TCP port, 0 where none can be seen."""
-    sockets = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
-    if not sockets:
-        return 0
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError):
-            for fd in os.listdir(f"/proc/{pid}/fd"):
-                with contextlib.suppress(OSError):
-                    if os.readlink(f"/proc/{pid}/fd/{fd}") in sockets:
-                        return int(pid)
-    return 0
-
-
-def _listening_inodes(port: int) -> list[str]:
-    found = []
-    for table in ("tcp", "tcp6"):
-        with contextlib.suppress(OSError):
-            for row in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
-                fields = row.split()
-                if fields[3] == _LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
-                    found.append(fields[9])
-    return found
+    sockets = {
+        f"socket:[{fields[9]}]"
+        for table in ("tcp", "tcp6")
+        for fields in rows(f"/proc/net/{table}")
+        if fields[3] == LISTENING and int(fields[1].rpartition(":")[2], 16) == port
+    }
+    return next((pid for pid, _ in holders(sockets)), 0) if sockets else 0

@@ -15,10 +15,12 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Self
 
-from workbench.diagnosis.awaits import Awaiting, AwaitWatcher
+from workbench import light
+from workbench.diagnosis.awaits import AwaitWatcher
 from workbench.diagnosis.layout import Layout, find_layout
+from workbench.diagnosis.observer import protocol
 
 _log = logging.getLogger(__name__)
 
@@ -27,54 +29,6 @@ REPEAT_UNTIL_S = 0.5
 
 _PR_SET_PTRACER, _ANY = 0x59616D61, -1
 _START_TIMEOUT_S = 10.0
-
-# The first process ends at once, so that the observer is no child of the studied process, whose os.wait() would see it.
-_PROGRAM = """
-import os, sys
-if os.fork(): os._exit(0)
-os.setsid()
-sys.path.insert(0, {folder!r})
-from observer.loop import main
-main({pid}, {path!r}, {layout!r})
-"""
-
-
-class Seen(NamedTuple):
-    """What one look at a thread showed: counters in ns, ``wait`` and ``stack`` by number (−1: running, none)."""
-
-    pid: int
-    tid: int
-    on_cpu_ns: int
-    runqueue_ns: int
-    wait: int
-    stack: int
-    pace: int
-
-
-class Process(NamedTuple):
-    """A process that was seen; ``python``: its stacks could be read."""
-
-    pid: int
-    parent: int
-    command: str
-    python: bool
-
-
-class Code(NamedTuple):
-    """A code object that was seen."""
-
-    file: str
-    function: str
-    first_line: int
-    line_table: bytes
-
-
-class Tick(NamedTuple):
-    """One look at all threads: those that changed since the one before, and those that ended."""
-
-    ns: int
-    seen: tuple[Seen, ...]
-    gone: tuple[tuple[int, int], ...]
 
 
 @dataclass
@@ -86,45 +40,42 @@ class Recording:
     start_ns: int
     end_ns: int
     counters: dict[str, float]
-    ticks: list[Tick] = field(default_factory=list)
-    codes: dict[int, Code] = field(default_factory=dict)
+    ticks: list[protocol.Tick] = field(default_factory=list)
+    codes: dict[int, protocol.Code] = field(default_factory=dict)
     stacks: dict[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     waits: dict[int, tuple[str, str]] = field(default_factory=dict)
-    processes: dict[int, Process] = field(default_factory=dict)
+    processes: dict[int, protocol.Process] = field(default_factory=dict)
     threads: dict[tuple[int, int], str] = field(default_factory=dict)
     watcher_tid: int = 0
     watcher_cpu_s: float = 0.0
-    awaits: list[tuple[int, tuple[Awaiting, ...]]] = field(default_factory=list)
+    awaits: tuple[tuple[int, tuple[protocol.Awaiting, ...]], ...] = ()
     observer_cpu_s: float = 0.0
 
-    def read(self, path: Path) -> Self:
-        """Add what a file of the observer holds; a last record that was cut off is left out."""
-        with open(path, "rb") as file:
-            while True:
-                try:
-                    kind, *rest = marshal.load(file)
-                except (EOFError, ValueError, TypeError):
-                    return self
-                self._add(kind, rest)
+    def read(self, folder: Path) -> Self:
+        """Add what the observer wrote into a folder."""
+        with open(folder / protocol.RECORDING, "rb") as file:
+            for message in protocol.read(file):
+                self._add(message)
+        return self
 
-    def _add(self, kind: str, rest: list[Any]) -> None:
-        if kind == "tick":
-            self.ticks.append(Tick(rest[0], tuple(Seen(*seen) for seen in rest[1]), rest[2]))
-        elif kind == "end":
-            self.observer_cpu_s = rest[1]
-        elif kind == "awaits":
-            self.watcher_tid, self.watcher_cpu_s, awaits = rest
-            self.awaits = [(ns, tuple(Awaiting(*item) for item in tasks)) for ns, tasks in awaits]
-        elif kind == "code":
-            self.codes[rest[0]] = Code(*rest[1:])
-        elif kind == "stack":
-            self.stacks[rest[0]] = rest[1]
-        elif kind == "wait":
-            self.waits[rest[0]] = (rest[1], rest[2])
-        elif kind == "process":
-            self.processes[rest[0]] = Process(*rest)
-        elif kind == "thread":
-            self.threads[rest[0], rest[1]] = rest[2]
+    def _add(self, message: protocol.Message) -> None:
+        match message:
+            case protocol.Tick():
+                self.ticks.append(message)
+            case protocol.Code():
+                self.codes[message.number] = message
+            case protocol.Stack():
+                self.stacks[message.number] = message.frames
+            case protocol.Wait():
+                self.waits[message.number] = message.kind, message.target
+            case protocol.Process():
+                self.processes[message.pid] = message
+            case protocol.Thread():
+                self.threads[message.pid, message.tid] = message.name
+            case protocol.Awaits():
+                self.watcher_tid, self.watcher_cpu_s, self.awaits = message
+            case protocol.End():
+                self.observer_cpu_s = message.cpu_s
 
 
 class Recorder:
@@ -163,32 +114,27 @@ class Recorder:
             self._stop_observer()
             if self._observer is None:
                 return recording
-            with open(self._folder / "recording", "ab") as file:
-                seen = [(ns, [tuple(item) for item in tasks]) for ns, tasks in self._awaits.seen]
-                marshal.dump(("awaits", self._awaits.tid, self._awaits.cpu_s, seen), file)
-            return recording.read(self._folder / "recording")
+            seen = tuple((ns, tuple(tuple(each) for each in tasks)) for ns, tasks in self._awaits.seen)
+            awaits = protocol.Awaits(self._awaits.tid, self._awaits.cpu_s, seen)  # type: ignore[arg-type]
+            with open(self._folder / protocol.RECORDING, "ab") as file:
+                protocol.write(file, [protocol.packed(awaits)])
+            return recording.read(self._folder)
         finally:
             if self._given is None:
                 shutil.rmtree(self._folder, ignore_errors=True)
 
     def _start_observer(self, layout: Layout | None) -> None:
         self._folder = self._given or Path(tempfile.mkdtemp(prefix="workbench-"))
-        path = self._folder / "recording"
-        program = _PROGRAM.format(folder=os.path.dirname(__file__), pid=self._pid, path=str(path), layout=layout)
+        arguments = str(self._pid), str(self._folder), marshal.dumps(layout).hex()
+        command = light.command("workbench.diagnosis.observer.loop", *arguments)
         _allow_observer()
-        log = open(self._folder / "log", "wb")  # noqa: SIM115
-        with log:
-            subprocess.run(
-                [sys.executable, "-I", "-S", "-E", "-c", program],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                check=True,
-            )
-        if not appears(path.with_name("recording.ready")):
+        with open(self._folder / "log", "wb") as log:
+            started = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)
+        ready = self._folder / protocol.READY
+        if started.returncode or not appears(ready):
             _log.warning("the observer did not start: %s", (self._folder / "log").read_text().strip()[-500:])
             return
-        self._observer = int(path.with_name("recording.ready").read_text())
+        self._observer = int(ready.read_text())
 
     def _stop_observer(self) -> None:
         assert self._folder is not None
@@ -199,7 +145,7 @@ class Recorder:
         except ProcessLookupError:
             _log.warning("the observer ended early: %s", (self._folder / "log").read_text().strip()[-500:])
             return
-        if not appears(self._folder / "recording.done"):
+        if not appears(self._folder / protocol.DONE):
             _log.warning("the observer did not end in time")
 
 

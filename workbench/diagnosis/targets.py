@@ -11,21 +11,20 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from workbench import light
 from workbench.diagnosis.assemble import assemble
+from workbench.diagnosis.observer import protocol
 from workbench.diagnosis.recorder import Recording, appears
 from workbench.errors import TaskError, UsageError
 from workbench.results import Diagnosis
 
 _GRACE_S = 2.0
-
-_LAUNCHER = Path(__file__).with_name("launch.py")
 
 
 @dataclass(frozen=True)
@@ -97,15 +96,17 @@ def diagnose_target(target: Target, *, timeout_s: float | None = None, stdout: A
     """
     with tempfile.TemporaryDirectory(prefix="workbench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        command = [sys.executable, str(_LAUNCHER), str(folder), json.dumps(asdict(target))]
+        arguments = str(folder), json.dumps(asdict(target))
+        # Not isolated: the task finds what it would find without us.
+        command = light.command("workbench.diagnosis.child", *arguments, isolated=False)
         process = subprocess.Popen(command, stdout=stdout)
         end = _wait(process, timeout_s)
         if (folder / "usage").exists():
             raise UsageError((folder / "usage").read_text())
         if not (folder / "start.json").exists():
             raise TaskError(f"{target} ended before anything was recorded (exit code {process.returncode})")
-        if not (folder / "end.json").exists() and (folder / "recording.ready").exists():
-            appears(folder / "recording.done", _GRACE_S)  # killed, or another program by now: only the observer knows
+        if not (folder / "end.json").exists() and (folder / protocol.READY).exists():
+            appears(folder / protocol.DONE, _GRACE_S)  # killed, or another program by now: only the observer knows
         recording, facts = _read(folder)
     failure = end or facts.get("failure") or _failure(process.returncode)
     diagnosis = assemble(recording, str(target), facts.get("runs", 1), failure)
@@ -143,7 +144,7 @@ def _read(folder: Path) -> tuple[Recording, dict[str, Any]]:
     facts = json.loads((folder / "start.json").read_text())
     recording = Recording(facts["pid"], facts["tid"], facts["start_ns"], facts["start_ns"], {})
     with contextlib.suppress(FileNotFoundError):
-        recording.read(folder / "recording")
+        recording.read(folder)
     ended = folder / "end.json"
     if ended.exists():
         facts |= json.loads(ended.read_text())

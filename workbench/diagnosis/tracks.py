@@ -9,11 +9,19 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 
-from workbench.diagnosis.recorder import Recording, Seen
+from workbench.diagnosis.observer.protocol import (
+    CALLING,
+    DISPLACED,
+    NATIVE,
+    NO_STACK,
+    OFF_CORE,
+    PYTHON,
+    RUNNING,
+    SHORT,
+    Seen,
+)
+from workbench.diagnosis.recorder import Recording
 
-RUNNING = -1
-#: What a thread that is ready to run was found doing, as the observer tells it.
-NATIVE, PYTHON, OFF_CORE, DISPLACED, SHORT, CALLING = range(6)
 #: The share of a thread's looks at Python that find it at calls into C, from which these are what its time goes to.
 _MOSTLY_CALLS = 2 / 3
 #: The counters of a thread that is ready may lag behind by about this much.
@@ -66,7 +74,7 @@ class Track:
 
     def skip(self, seconds: float) -> None:
         """Add time in which the thread was not looked at."""
-        self.looks.append(Look(RUNNING, -1, OFF_CORE))
+        self.looks.append(Look(RUNNING, NO_STACK, OFF_CORE))
         self.open.append(seconds)
 
     def go_on(self, seconds: float) -> None:

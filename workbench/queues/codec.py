@@ -8,7 +8,7 @@ from typing import Any
 
 from workbench.caches.serializers import Serializer, find_serializer
 from workbench.errors import QueueError, UsageError
-from workbench.queues.contract import find, label
+from workbench.names import find, full_name
 
 
 class NotPlainError(UsageError):
@@ -60,7 +60,7 @@ def pack_failure(error: Exception) -> bytes:
     except NotPlainError:
         arguments = None
     shown = "".join(traceback.format_exception(error))
-    return pack([label(type(error)), arguments, f"{type(error).__name__}: {error}", shown])
+    return pack([full_name(type(error)), arguments, f"{type(error).__name__}: {error}", shown])
 
 
 def unpack_failure(packed: bytes) -> Exception:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import abc
-import importlib
 import inspect
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 from workbench.errors import UsageError
+from workbench.names import shown_name
+from workbench.proc import cores_allowed
 
 Func = Callable[[Any], Any]
 
@@ -178,61 +178,7 @@ def pause_s(backoff_s: float, failures: int) -> float:
     return backoff_s * 2.0 ** (failures - 1)
 
 
-def cores_allowed() -> int:
-    """Return the number of cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def refuse_coroutines(func: Func) -> None:
     """Raise `UsageError` for a coroutine function."""
     if inspect.iscoroutinefunction(func):
-        raise UsageError(f"{label(func)} is a coroutine function: an event loop does those, see AsyncioQueue")
-
-
-def label(func: Func) -> str:
-    """Return what to call a function in a message."""
-    return f"{getattr(func, '__module__', None)}:{getattr(func, '__qualname__', type(func).__qualname__)}"
-
-
-def name_of(func: Func) -> str:
-    """Return ``module:qualname``, by which a worker in another process finds a function.
-
-    Raises
-    ------
-    UsageError
-        A worker would not find it, or would find another one.
-
-    Examples
-    --------
-    >>> import math
-    >>> name_of(math.isqrt)
-    'math:isqrt'
-    >>> name_of(lambda number: number)
-    Traceback (most recent call last):
-    workbench.errors.UsageError: workers can't import ...<lambda>: put a named function into a module
-    """
-    refuse_coroutines(func)
-    name = label(func)
-    try:
-        found = find(name)
-    except (ImportError, AttributeError):
-        found = None
-    if found is not func or name.startswith("__main__:"):
-        raise UsageError(f"workers can't import {name}: put a named function into a module")
-    return name
-
-
-def find(name: str) -> Func:
-    """Return the function that `name_of` named.
-
-    Examples
-    --------
-    >>> find("math:isqrt")(10)
-    3
-    """
-    module, _, qualname = name.partition(":")
-    found: Any = importlib.import_module(module)
-    for part in qualname.split("."):
-        found = getattr(found, part)
-    called: Func = found
-    return called
+        raise UsageError(f"{shown_name(func)} is a coroutine function: an event loop does those, see AsyncioQueue")

@@ -14,13 +14,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from workbench.errors import QueueError, UsageError
+from workbench.names import full_name, shown_name
 from workbench.queues.contract import (
     DeadLetter,
     Func,
     Handle,
     Progress,
     Queue,
-    label,
     pause_s,
     refuse_coroutines,
 )
@@ -106,7 +106,7 @@ class InProcess(Queue):
                 if error is not None:
                     text = f"{type(error).__name__}: {error}".partition("\n")[0]
                     letters.append(
-                        DeadLetter(handle=task.handle, func=label(task.func), item=task.item, runs=runs, error=text)
+                        DeadLetter(handle=task.handle, func=full_name(task.func), item=task.item, runs=runs, error=text)
                     )
         return letters
 
@@ -178,7 +178,7 @@ class AsyncioQueue(InProcess):
 
     def _check_func(self, func: Func) -> None:
         if not inspect.iscoroutinefunction(func):
-            raise UsageError(f"{label(func)} is not a coroutine function: an event loop awaits those only")
+            raise UsageError(f"{shown_name(func)} is not a coroutine function: an event loop awaits those only")
 
     def _begin(self, func: Func, item: Any) -> Future[Outcome]:
         future: Future[Outcome] = Future()

@@ -14,9 +14,10 @@ from typing import Any, Self
 
 from workbench.errors import QueueError, UsageError
 from workbench.folders import Presence
+from workbench.names import findable_name
 from workbench.queues.app import PATIENCE_S, TASK, Settings, forget, import_celery, make_app
 from workbench.queues.codec import failure_text, pack, pack_failure, unpack, unpack_failure
-from workbench.queues.contract import DeadLetter, Func, Handle, Progress, Queue, name_of
+from workbench.queues.contract import DeadLetter, Func, Handle, Progress, Queue, refuse_coroutines
 from workbench.queues.store import Message, Store
 from workbench.queues.workers import Worker, Workers
 
@@ -151,7 +152,8 @@ class CeleryQueue(Queue):
     def submit(self, func: Func, item: Any, *, key: str | None = None) -> Handle:
         """Write the task down and publish it; while the broker can't be reached, it is published later."""
         self._check()
-        message, new = self._store.add(name_of(func), pack(item), key)
+        refuse_coroutines(func)
+        message, new = self._store.add(findable_name(func), pack(item), key)
         if new:
             self._publish(message)
         return Handle(message.id, key)

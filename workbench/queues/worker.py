@@ -8,34 +8,31 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.folders import Presence
+from workbench.names import find
+from workbench.proc import LOOK_S, orders
 from workbench.queues.app import TASK, Settings, forget, make_app
 from workbench.queues.codec import pack, pack_failure, unpack
-from workbench.queues.contract import find
 from workbench.queues.store import Store
 
 if TYPE_CHECKING:
     from celery import Celery
 
-#: How often to look whether the parent lives: a forked child of it may hold our stdin open.
-LOOK_S = 0.5
-
 
 def main(name: str) -> None:
     """Work until told to stop."""
-    parent = os.getppid()
-    orders = json.loads(sys.stdin.readline())
-    sys.path[:] = dict.fromkeys([*orders["path"], *sys.path])
-    settings = Settings(**orders["settings"])
+    lines = orders()
+    first = json.loads(next(lines))
+    sys.path[:] = dict.fromkeys([*first["path"], *sys.path])
+    settings = Settings(**first["settings"])
     ending = threading.Event()
     app, presence = make_app(settings), Presence(settings.folder)
 
@@ -43,7 +40,7 @@ def main(name: str) -> None:
         if settings.temporary and presence.is_last():
             forget(app, settings)
 
-    threading.Thread(target=_end_with, args=(parent, settings.grace_s, ending, leave), daemon=True).start()
+    threading.Thread(target=_end_with, args=(lines, settings.grace_s, ending, leave), daemon=True).start()
     store = Store(Path(settings.folder) / "tasks.sqlite")
     _define(app, settings, store, name, ending)
 
@@ -101,9 +98,9 @@ def _waking_step() -> type[Any]:
     return Waking
 
 
-def _end_with(parent: int, grace_s: float, ending: threading.Event, leave: Callable[[], None]) -> None:
+def _end_with(lines: Iterator[str], grace_s: float, ending: threading.Event, leave: Callable[[], None]) -> None:
     """End this process when its parent closes our stdin or is gone: gracefully, and for certain after a while."""
-    while os.getppid() == parent and not select.select([sys.stdin], [], [], LOOK_S)[0]:
+    for _ in lines:
         pass
     ending.set()
     os.kill(os.getpid(), signal.SIGTERM)

@@ -22,6 +22,7 @@ from typing import Any
 from workbench.caches import AsyncCache, Cache, Hit
 from workbench.caches.lease import Lease
 from workbench.caches.threads import DaemonThreads
+from workbench.names import module_and_name
 from workbench.remedies.flights import Flights
 from workbench.remedies.tiers import Frozen, MemoInfo, call_key, freeze
 
@@ -64,13 +65,12 @@ class CachedCalls:
         self._ttl_s = cache.ttl_s if ttl_s is None else ttl_s
         self._stale_s = stale_s
         self._jitter = jitter
-        self._negative = {f"{kind.__module__}.{kind.__qualname__}": (kind, kept_s) for kind, kept_s in negative.items()}
+        self._negative = {_dotted(kind): (kind, kept_s) for kind, kept_s in negative.items()}
         self._flights: Flights[Frozen] = Flights()
         self._lock = threading.Lock()
         self._counts = dict.fromkeys(MemoInfo._fields, 0)
-        name = f"{func.__module__}.{func.__qualname__}"
         # Short enough to be kept as it is, so that `clear` finds the function's keys by it.
-        self._name = f"{name[-60:]}:"
+        self._name = f"{_dotted(func)[-60:]}:"
         self._tasks: set[asyncio.Task[Any]] = set()
 
     @functools.cached_property
@@ -194,7 +194,7 @@ class CachedCalls:
             self._cache.set(key, UNKEPT, ttl_s)
 
     def _keep_error(self, key: str, error: Exception) -> None:
-        kind = f"{type(error).__module__}.{type(error).__qualname__}"
+        kind = _dotted(type(error))
         if kind in self._negative:
             self._cache.set(key, [None, kind, list(error.args)], self._negative[kind][1])
 
@@ -278,6 +278,10 @@ def _frozen(answer: Any) -> Frozen | None:
     except Exception as error:  # whatever its __reduce__ raises
         logger.debug("an answer doesn't pickle, so those who wait for it look for themselves: %s", error)
         return None
+
+
+def _dotted(func: Callable[..., Any]) -> str:
+    return ".".join(module_and_name(func))
 
 
 def _source_digest(func: Callable[..., Any]) -> str:

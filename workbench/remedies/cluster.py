@@ -14,6 +14,8 @@ from functools import lru_cache
 from typing import Any
 
 from workbench.errors import MissingExtraError, NotApplicableError, UsageError
+from workbench.names import shown_name
+from workbench.proc import cores_allowed
 from workbench.remedy import Func, Run, remedy
 
 #: Seconds that a scheduler or a worker may take to answer the first call.
@@ -72,7 +74,7 @@ def _run(address: str, func: Func, items: Sequence[Any]) -> list[Any]:
     if inspect.iscoroutinefunction(func):
         raise NotApplicableError("a coroutine function: a cluster needs a plain one, asyncio is for coroutines")
     # Packed here and unpacked there: what Dask can't pickle by itself would leave joblib waiting for ever.
-    packed_func = _packed(func, f"the function {getattr(func, '__name__', func)!s}")
+    packed_func = _packed(func, f"the function {shown_name(func)}")
     packed = [_packed(item, f"item {index} ({type(item).__name__})") for index, item in enumerate(items)]
     if not packed:
         return []
@@ -147,15 +149,8 @@ def _start_local_cluster() -> Any:
         "options": {"host": "127.0.0.1", "port": 0, "dashboard": False, "dashboard_address": "127.0.0.1:0"},
     }
     made: Callable[..., Any] = SpecCluster
-    workers = dict.fromkeys(range(_cores()), worker)
+    workers = dict.fromkeys(range(cores_allowed()), worker)
     return made(workers=workers, scheduler=scheduler, worker=worker, name="workbench", silence_logs=logging.WARNING)
-
-
-def _cores() -> int:
-    from joblib import cpu_count
-
-    cores: int = cpu_count()
-    return cores
 
 
 def _close(client: Any, own: Any) -> None:

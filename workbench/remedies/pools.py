@@ -12,8 +12,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from workbench.coroutines import run_coroutine
 from workbench.errors import NotApplicableError
-from workbench.remedies.sequential import run_coroutine
+from workbench.names import shown_name
 from workbench.remedy import Func, remedy
 
 #: Coroutines that wait at the same time unless told otherwise.
@@ -214,8 +215,8 @@ def _packed(func: Func) -> bytes:
     try:
         return bytes(dumps(func))
     except Exception as error:  # whatever its __reduce__ raises
-        name = getattr(func, "__name__", func)
-        raise NotApplicableError(f"the function {name!s} doesn't pickle, so it can't go to another process") from error
+        name = shown_name(func)
+        raise NotApplicableError(f"the function {name} doesn't pickle, so it can't go to another process") from error
 
 
 def _call(packed: bytes, item: Any) -> Any:
@@ -242,7 +243,7 @@ def _unpicklable(func: Func, items: Sequence[Any]) -> str:
     """Name what can't be sent to another process; nothing if all can."""
     from joblib.externals.loky.backend.reduction import dumps
 
-    named = [(f"the function {getattr(func, '__name__', func)!s}", func)]
+    named = [(f"the function {shown_name(func)}", func)]
     named += [(f"item {index} ({type(item).__name__})", item) for index, item in enumerate(items)]
     for name, value in named:
         try:

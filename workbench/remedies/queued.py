@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import MissingExtraError, MissingServerError, NotApplicableError, QueueError, UsageError
+from workbench.names import findable_name
+from workbench.proc import cores_allowed
 from workbench.remedy import Func, Run, remedy
 
 if TYPE_CHECKING:
@@ -60,11 +62,12 @@ def celery_on(broker: str) -> Run:
             not installed: says which.
         """
         from workbench.queues.codec import NotPlainError
-        from workbench.queues.contract import cores_allowed, name_of
+        from workbench.queues.contract import refuse_coroutines
 
         key = broker, workers or cores_allowed(), os.getpid()  # a forked child must not use, nor stop, its parent's
         try:
-            name_of(func)
+            refuse_coroutines(func)
+            findable_name(func)
             queue = _started(key)
         except (UsageError, MissingExtraError, MissingServerError) as error:
             raise NotApplicableError(str(error)) from error

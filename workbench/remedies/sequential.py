@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-import threading
-from collections.abc import Coroutine, Sequence
-from concurrent.futures import Future
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import Any
 
+from workbench.coroutines import run_coroutine
 from workbench.remedy import Func, Run, Traits, remedy
-
-_Answer = TypeVar("_Answer")
 
 
 @remedy(in_order=True)
@@ -54,50 +50,6 @@ def twin(other: Func, by: Run = sequential) -> Run:
         return by(made(other) if made else other, items, workers=workers)
 
     return run
-
-
-def run_coroutine(coroutine: Coroutine[Any, Any, _Answer]) -> _Answer:
-    """Run a coroutine to its end from plain code, in an event loop of its own.
-
-    The loop runs in a thread of its own where one runs here already, as in a notebook. An interrupt cancels the
-    coroutine and waits until it has ended.
-
-    Examples
-    --------
-    >>> async def answer():
-    ...     return 42
-    >>> run_coroutine(answer())
-    42
-    """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(coroutine)
-    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = Future()
-    ended: Future[_Answer] = Future()
-
-    async def main() -> _Answer:
-        task = asyncio.ensure_future(coroutine)
-        started.set_result((asyncio.get_running_loop(), task))
-        return await task
-
-    def run() -> None:
-        try:
-            ended.set_result(asyncio.run(main()))
-        except BaseException as error:
-            ended.set_exception(error)
-
-    thread = threading.Thread(target=run, name="workbench-loop", daemon=True)
-    thread.start()
-    try:
-        return ended.result()
-    except BaseException:
-        if not ended.done():  # not the coroutine's own exception but an interrupt, meant for both
-            loop, task = started.result()
-            loop.call_soon_threadsafe(task.cancel)
-        raise
-    finally:
-        thread.join()
 
 
 async def _one_by_one(func: Func, items: Sequence[Any]) -> list[Any]:

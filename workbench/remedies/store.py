@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import UsageError
+from workbench.names import shown_name
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class AnswerFiles:
         self._memorized = memory.cache(self._stand_in(func), cache_validation_callback=self._usable)
         # joblib calls this with a page of traceback when an entry can't be read, then computes.
         self._memorized.warn = self._say_unreadable
-        self._name = getattr(func, "__qualname__", repr(func))
+        self._name = shown_name(func)
 
     def load(self, args: tuple[Any, ...], kwargs: dict[str, Any], *, patient: bool = True) -> tuple[Any, float]:
         """Return an answer and the time (seconds since the epoch) until which it may be used.

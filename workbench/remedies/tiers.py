@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from workbench.errors import UsageError
+from workbench.names import shown_name
 from workbench.remedies.flights import Flight, Flights
 from workbench.remedies.store import AnswerFiles
 
@@ -149,7 +150,7 @@ class Tiers:
         try:
             pickle.dumps(answer, protocol=5, buffer_callback=lambda buffer: None)
         except Exception as error:  # whatever its __reduce__ raises
-            name = getattr(self._func, "__qualname__", self._func)
+            name = shown_name(self._func)
             logger.warning("an answer of %s doesn't pickle, so it is not remembered (%s)", name, error)
             return
         self._warm_up(key, answer, self.store.save(args, kwargs, answer))

@@ -2,13 +2,12 @@
 
 A process that is killed with SIGKILL can't clean up after itself, and a server outlives its parent. So servers are
 children of this process, which has nothing to do but to wait for orders on its stdin, one JSON object a line, and to
-notice that they can't come any more. It runs as a script, without the workbench, to be there in milliseconds.
+notice that they can't come any more. It runs without the rest of the workbench, to be there in milliseconds.
 """
 
 import contextlib
 import json
 import os
-import select
 import shutil
 import signal
 import subprocess
@@ -16,8 +15,8 @@ import sys
 import time
 from typing import Any
 
-#: How often to look whether the parent lives: a forked child of it may hold our stdin open.
-LOOK_S = 0.25
+from workbench.proc import orders
+
 #: How long a server may take to end on its own.
 GRACE_S = 8.0
 
@@ -82,18 +81,13 @@ def _remove(folder: str) -> None:
         time.sleep(0.05)
 
 
-def main(folder: str, parent: int) -> None:
+def main(folder: str, parent: str) -> None:
     """Take orders until the parent says stop, closes our stdin or is gone; then end all and remove the folder."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     minder = Minder()
     try:
-        while os.getppid() == parent:
-            if not select.select([sys.stdin], [], [], LOOK_S)[0]:
-                continue
-            line = sys.stdin.readline()
-            if not line:
-                break
+        for line in orders(int(parent)):
             order: dict[str, Any] = json.loads(line)
             try:
                 reply = {"done": getattr(minder, order.pop("do"))(**order)}
@@ -104,7 +98,3 @@ def main(folder: str, parent: int) -> None:
     finally:
         minder.stop_all()
         _remove(folder)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))

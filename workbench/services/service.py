@@ -12,19 +12,19 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
 from urllib.parse import urlsplit
 
+from workbench import light
 from workbench.errors import ServiceError, UsageError
 from workbench.folders import cache_folder
-from workbench.services import minder
+from workbench.proc import descendants, states_of
 from workbench.services.servers import Command, Place, Server
 
 #: How long a server may take until it answers; RabbitMQ takes 5 to 9 seconds on two cores.
@@ -120,7 +120,7 @@ class ChildService(Service):
         self._lock = threading.Lock()
         super().__init__(server, server.url(self._place))
         self._minder: subprocess.Popen[str] | None = subprocess.Popen(
-            [sys.executable, "-I", "-S", minder.__file__, str(self.folder), str(os.getpid())],
+            light.command("workbench.services.minder", str(self.folder), str(os.getpid())),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
         try:
@@ -182,11 +182,7 @@ class ChildService(Service):
 
     def _stands_still(self) -> bool:
         """Say whether all threads of the server have stopped, where that can be seen; each does when it next runs."""
-        states = set()
-        for path in Path(f"/proc/{self.pid}/task").glob("*/stat"):
-            with contextlib.suppress(OSError):
-                states.add(path.read_text().rpartition(") ")[2][:1])
-        return states <= {"T"}
+        return states_of(self.pid) <= {"T"}
 
     def _listens(self) -> bool:
         try:
@@ -253,28 +249,9 @@ class ChildService(Service):
 
 def _signal_tree(pid: int, number: int) -> None:
     """Signal a process and all below it, whatever their groups: PostgreSQL's have one each."""
-    children: dict[int, list[int]] = {}
-    for child, parent in _processes():
-        children.setdefault(parent, []).append(child)
-    tree = [pid]
-    for each in tree:
-        tree += children.get(each, [])
-    for each in tree:
+    for each in [pid, *descendants(pid)]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(each, number)
-
-
-def _processes() -> Iterator[tuple[int, int]]:
-    """Yield every process and its parent; by ``ps`` where there is no /proc, and the other way round."""
-    if not Path("/proc/self/stat").exists():
-        listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
-        for line in listed.splitlines():
-            child, parent = map(int, line.split())
-            yield child, parent
-        return
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            yield int(entry.parent.name), int(entry.read_text().rpartition(")")[2].split()[1])
 
 
 def _free_ports(count: int) -> list[int]:

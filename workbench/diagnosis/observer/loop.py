@@ -1,16 +1,4 @@
-"""Watch a process and its children until told to stop, and write down what every thread does.
-
-The recording is a stream of marshalled tuples:
-
-- ``("code", number, file, name, first line, line table)`` a code object, told once;
-- ``("stack", number, ((code, instruction), …))`` a Python stack, innermost first, told once;
-- ``("wait", number, raw kind, target)`` something waited for, told once;
-- ``("process", pid, parent, command, is_python)`` and ``("thread", pid, tid, name)``, told once;
-- ``("tick", ns, ((pid, tid, on_cpu_ns, runqueue_ns, wait, stack, pace), …), gone)`` what changed since the tick
-  before: cumulative counters, the wait (−1: running), the stack (−1: none), the pace (below);
-  ``gone`` are the threads that ended;
-- ``("end", ns, cpu_s)`` the last one, with the CPU time of the observer itself.
-"""
+"""Watch a process and its children until told to stop, and write down what every thread does: `protocol` says how."""
 
 from __future__ import annotations
 
@@ -21,23 +9,34 @@ import random
 import signal
 import time
 
-from .memory import Memory, Stacks
-from .waits import Waits, command_of, own_core
+from workbench.diagnosis.observer import protocol
+from workbench.diagnosis.observer.memory import Memory, Stacks
+from workbench.diagnosis.observer.protocol import (
+    CALLING,
+    DISPLACED,
+    NATIVE,
+    NO_STACK,
+    OFF_CORE,
+    PYTHON,
+    RUNNING,
+    SEEN_WAIT,
+    SHORT,
+    packed,
+)
+from workbench.diagnosis.observer.waits import Waits, own_core
+from workbench.proc import command_of, detach
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    Layout = dict[str, int]
-    Seen = tuple[int, int, int, int, int, int, int]
-    Numbered = Callable[..., int]
-    Tell = Callable[[tuple[Any, ...]], None]
+    from workbench.diagnosis.observer.protocol import Message, SeenTuple
 
-RUNNING = -1
-#: What a thread that is ready to run was found doing: a native call, Python, nothing for want of a core, that because
-#: the observer had it, a native call that was seen to end, and one too short to be seen as such.
-NATIVE, PYTHON, OFF_CORE, DISPLACED, SHORT, CALLING = range(6)
+    Layout = dict[str, int]
+    Numbered = Callable[..., int]
+    Tell = Callable[[Message], None]
+
 #: Mean seconds between two looks, by the age of the task. They are random, so as to see periodic work fairly.
 INTERVALS = ((2.0, 0.003), (10.0, 0.005), (60.0, 0.008), (600.0, 0.02), (float("inf"), 0.05))
 CHILDREN_EVERY_S = 0.02
@@ -50,8 +49,8 @@ FLUSH_EVERY_S = 0.25
 class Numbers:
     """Gives each new thing a number and tells it once."""
 
-    def __init__(self, kind: str, tell: Tell) -> None:
-        self._kind, self._tell = kind, tell
+    def __init__(self, message: type[protocol.Code | protocol.Stack | protocol.Wait], tell: Tell) -> None:
+        self._message, self._tell = message, tell
         self._known: dict[tuple[object, ...], int] = {}
 
     def __call__(self, *thing: object) -> int:
@@ -59,7 +58,7 @@ class Numbers:
         number = self._known.get(thing)
         if number is None:
             number = self._known[thing] = len(self._known)
-            self._tell((self._kind, number, *thing))
+            self._tell(self._message(number, *thing))  # type: ignore[arg-type]
         return number
 
 
@@ -76,7 +75,7 @@ class Thread:
             self._syscall = os.open(folder + "syscall", os.O_RDONLY)
         except OSError:
             self._syscall = -1
-        self.last: Seen | None = None
+        self.last: SeenTuple | None = None
         self.counters = b""
         with open(folder + "comm") as comm:
             self.name = comm.read().strip()
@@ -130,9 +129,9 @@ class Process:
         if layout and image and self.memory and here:
             self.stacks = Stacks(self.memory, layout, here - image[1], number_code)
         self.waits = Waits(pid, self.memory, self.stacks, first=not parent)
-        tell(("process", pid, parent, self.command, self.stacks is not None))
+        tell(protocol.Process(pid, parent, self.command, self.stacks is not None))
 
-    def look(self) -> tuple[list[Seen], list[tuple[int, int]]]:
+    def look(self) -> tuple[list[SeenTuple], list[tuple[int, int]]]:
         """Return the threads that changed and those that ended."""
         if os.stat(self._tasks).st_nlink != self._links:  # threads came or went
             self.find_threads()
@@ -157,11 +156,11 @@ class Process:
             if tid not in self.threads:
                 with contextlib.suppress(OSError):  # it has ended already
                     thread = self.threads[tid] = Thread(self.pid, tid)
-                    self.tell(("thread", self.pid, tid, thread.name))
+                    self.tell(protocol.Thread(self.pid, tid, thread.name))
 
-    def _look_at(self, thread: Thread) -> Seen | None:
+    def _look_at(self, thread: Thread) -> SeenTuple | None:
         counters = thread.read_counters()
-        if counters == thread.counters and thread.last and thread.last[4] != RUNNING:
+        if counters == thread.counters and thread.last and thread.last[SEEN_WAIT] != RUNNING:
             return None  # it has not run since: it is in the same wait
         syscall = thread.read_syscall()
         wait, pace = RUNNING, OFF_CORE
@@ -203,11 +202,11 @@ class Process:
 
     def _stack(self, tid: int) -> int:
         if self.stacks is None:
-            return -1
+            return NO_STACK
         for _ in range(3):  # it may change under our eyes
             with contextlib.suppress(OSError):
                 return self.number_stack(self.stacks.stack(tid))
-        return -1
+        return NO_STACK
 
     def close(self) -> None:
         """Let go of the process."""
@@ -219,14 +218,13 @@ class Process:
 
 
 class Observer:
-    """Watches a process tree and writes a recording."""
+    """Watches a process tree and writes a recording into a folder."""
 
-    def __init__(self, pid: int, path: str, layout: Layout | None) -> None:
-        self._pid, self._path, self._layout = pid, path, layout
-        self._file = open(path, "ab")  # noqa: SIM115
+    def __init__(self, pid: int, folder: str, layout: Layout | None) -> None:
+        self._pid, self._layout = pid, layout
+        self._file = open(os.path.join(folder, protocol.RECORDING), "ab")  # noqa: SIM115
         self._buffer: list[tuple[Any, ...]] = []
-        self._tell = self._buffer.append
-        self._numbers = [Numbers(kind, self._tell) for kind in ("wait", "stack", "code")]
+        self._numbers = [Numbers(kind, self._tell) for kind in (protocol.Wait, protocol.Stack, protocol.Code)]
         self._image = _own_image(pid, layout) if layout else None
         self._processes: dict[int, Process] = {}
         self._children_at = self._flush_at = self._core_at = 0.0
@@ -248,7 +246,7 @@ class Observer:
             time.sleep(mean * random.uniform(0.5, 1.5))
         if self._pid in self._processes:
             self.look()
-        self._buffer.append(("end", time.monotonic_ns(), time.process_time() - self._cpu_start))
+        self._tell(protocol.End(time.monotonic_ns(), time.process_time() - self._cpu_start))
         self.flush()
         self._file.close()
 
@@ -258,7 +256,7 @@ class Observer:
         if now >= self._children_at:
             self._children_at = now + CHILDREN_EVERY_S
             self._find_children()
-        changed: list[Seen] = []
+        changed: list[SeenTuple] = []
         gone: list[tuple[int, int]] = []
         at = time.monotonic_ns()
         for pid, process in list(self._processes.items()):
@@ -271,8 +269,8 @@ class Observer:
                 del self._processes[pid]
             changed += seen
             gone += ended
-        self._buffer.append(("tick", at, tuple(changed), tuple(gone)))
-        running = [seen for seen in changed if seen[4] == RUNNING]
+        self._tell(protocol.Tick(at, tuple(changed), tuple(gone)))  # type: ignore[arg-type]
+        running = [seen for seen in changed if seen[SEEN_WAIT] == RUNNING]
         self._ran += (bool(running) - self._ran) / RECENT_LOOKS
         if now >= self._core_at and len(self._cores) > 1:
             self._core_at = now + CHOOSE_CORE_EVERY_S
@@ -281,7 +279,7 @@ class Observer:
             self._flush_at = now + FLUSH_EVERY_S
             self.flush()
 
-    def _choose_core(self, running: list[Seen], changed: list[Seen]) -> None:
+    def _choose_core(self, running: list[SeenTuple], changed: list[SeenTuple]) -> None:
         """Keep off the core of a task that computes, which we would stop to look at it; share that of one that waits.
 
         A core that wakes for two sleeps less deeply: a thread that waits there is back sooner than it is beside an
@@ -299,10 +297,12 @@ class Observer:
 
     def flush(self) -> None:
         """Write what was seen, so that it outlives the process and the observer."""
-        for record in self._buffer:
-            marshal.dump(record, self._file)
+        protocol.write(self._file, self._buffer)
         self._buffer.clear()
         self._file.flush()
+
+    def _tell(self, message: Message) -> None:
+        self._buffer.append(packed(message))
 
     def _add(self, pid: int, parent: int) -> None:
         with contextlib.suppress(OSError):
@@ -344,16 +344,21 @@ def _image(pid: int, path: str) -> int:
     return 0
 
 
-def main(pid: int, path: str, layout: Layout | None) -> None:
-    """Run as the observer of ``pid``: say so by making ``path + ".ready"``, and at the end ``path + ".done"``."""
-    observer = Observer(pid, path, layout)
+def main(pid: str, folder: str, layout: str) -> None:
+    """Run as the observer of a process, and as no child of it, which ``os.wait()`` would find.
+
+    ``layout`` is marshalled, in hex. The file `protocol.READY` says that it watches, `protocol.DONE` that it has ended.
+    """
+    detach()
+    observer = Observer(int(pid), folder, marshal.loads(bytes.fromhex(layout)))
     signal.signal(signal.SIGTERM, lambda *_: observer.stop())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     observer.look()
-    with open(path + ".starting", "w") as file:
+    ready = os.path.join(folder, protocol.READY)
+    with open(f"{ready}.part", "w") as file:
         file.write(str(os.getpid()))
-    os.rename(path + ".starting", path + ".ready")
+    os.rename(f"{ready}.part", ready)
     try:
         observer.run()
     finally:
-        os.close(os.open(path + ".done", os.O_CREAT))
+        os.close(os.open(os.path.join(folder, protocol.DONE), os.O_CREAT))

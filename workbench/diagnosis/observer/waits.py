@@ -9,14 +9,23 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Iterator
 
-from .memory import Memory, Stacks
-
-# Raw kinds of waiting. `futex`, `pipe` and `child` are settled later, by what the others do at that time.
-GIL, FUTEX, LOCK, PIPE, CHILD, NETWORK, DISK, SLEEP, OTHER = (
-    "gil", "futex", "lock", "pipe", "child", "network", "disk", "sleep", "other",
-)  # fmt: skip
+from workbench.diagnosis.observer.memory import Memory, Stacks
+from workbench.diagnosis.observer.protocol import (
+    CHILD,
+    DISK,
+    EVENT_LOOP,
+    FUTEX,
+    GIL,
+    LOCK,
+    NETWORK,
+    OTHER,
+    PIPE,
+    SLEEP,
+    SOCKET_PAIR,
+    TIMED,
+)
+from workbench.proc import LISTENING, command_of, holders, open_file, rows
 
 _X86_64 = {
     0: "read", 1: "read", 17: "read", 18: "read", 19: "read", 20: "read", 295: "read", 296: "read",
@@ -38,11 +47,10 @@ _AARCH64 = {
 CALLS = {"x86_64": _X86_64, "aarch64": _AARCH64}.get(os.uname().machine, {})
 
 #: Files by which an event loop is woken up by its own process, or by a clock.
-_WAKE_UPS = ("socket pair", "eventfd", "timerfd", "signalfd", "io_uring")
+_WAKE_UPS = (SOCKET_PAIR, "eventfd", "timerfd", "signalfd", "io_uring")
 
 _libc = ctypes.CDLL(None)
 _PIDFD_GETFD = 438
-_TCP_LISTEN = "0A"
 _MAX_POLLED = 32
 
 
@@ -54,7 +62,7 @@ class Waits:
 
     def __init__(self, pid: int, memory: Memory | None, stacks: Stacks | None, *, first: bool = False) -> None:
         self._pid = pid
-        self._piped = _link(pid, 0) if first else ""
+        self._piped = open_file(pid, 0) if first else ""
         self._memory = memory
         self._stacks = stacks
         self._peers: dict[str, tuple[str, str]] = {}
@@ -98,7 +106,7 @@ class Waits:
 
     def file(self, fd: int) -> tuple[str, str]:
         """Return the raw kind and name of what an open file descriptor stands for."""
-        link = _link(self._pid, fd)
+        link = open_file(self._pid, fd)
         if not link:
             return OTHER, f"file descriptor {fd}"
         if link.startswith("socket:"):
@@ -115,7 +123,7 @@ class Waits:
     @functools.cached_property
     def _feeder(self) -> str:
         """Name standard input, a pipe, by who writes to it."""
-        writers = {command_of(pid) for pid in _writers(self._piped)}
+        writers = {command_of(pid) for pid, fd in holders([self._piped]) if _only_written(pid, fd)}
         return f"stdin, a pipe from {', '.join(sorted(writers)) or 'nobody who could be seen'}"
 
     def _destination(self, args: list[int]) -> str:
@@ -133,7 +141,7 @@ class Waits:
     def _futex(self, args: list[int]) -> tuple[str, str]:
         if self._stacks is not None and self._stacks.in_runtime(args[0]):
             return GIL, "GIL"
-        return FUTEX, f"{args[0]:#x}{' timed' if args[3] else ''}"
+        return FUTEX, f"{args[0]:#x}{TIMED if args[3] else ''}"
 
     def _poll(self, args: list[int]) -> tuple[str, str]:
         count = min(args[1], _MAX_POLLED)
@@ -181,7 +189,7 @@ class Waits:
                 return kind, ", ".join(sorted(peers)[:4]) + (", …" if len(peers) > 4 else "")
         if not found:
             return SLEEP, "sleep"
-        return PIPE, "socket pair" if any(target == "socket pair" for _, target in found) else "event loop"
+        return PIPE, SOCKET_PAIR if any(target == SOCKET_PAIR for _, target in found) else EVENT_LOOP
 
     def _socket(self, fd: int, inode: str) -> tuple[str, str]:
         if inode not in self._peers:
@@ -202,7 +210,7 @@ class Waits:
             if twin.type == socket.SOCK_STREAM and twin.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                 return NETWORK, "listening on " + _endpoint(twin.getsockname())
             peer = twin.getpeername()
-            return (PIPE, "socket pair") if peer in ("", b"") else (NETWORK, _endpoint(peer))
+            return (PIPE, SOCKET_PAIR) if peer in ("", b"") else (NETWORK, _endpoint(peer))
         return None
 
     def _from_tables(self, inode: str) -> tuple[str, str] | None:
@@ -213,35 +221,12 @@ class Waits:
         return self._sockets.get(inode)
 
 
-def _link(pid: int, fd: int) -> str:
-    """Return what a file descriptor is linked to; empty where that can't be read."""
-    with contextlib.suppress(OSError):
-        return os.readlink(f"/proc/{pid}/fd/{fd}")
-    return ""
-
-
-def _writers(pipe: str) -> Iterator[int]:
-    """Yield the processes that have the writing end of a pipe open."""
-    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
-        with contextlib.suppress(OSError):
-            for fd in map(int, os.listdir(f"/proc/{pid}/fd")):
-                if _link(pid, fd) == pipe and _opened_for(pid, fd) == os.O_WRONLY:
-                    yield pid
-
-
-def _opened_for(pid: int, fd: int) -> int:
-    with open(f"/proc/{pid}/fdinfo/{fd}") as info:
+def _only_written(pid: int, fd: int) -> bool:
+    """Say whether a file descriptor is open for writing alone."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/fdinfo/{fd}") as info:
         flags = next(line for line in info if line.startswith("flags:"))
-    return int(flags.split()[1], 8) & (os.O_WRONLY | os.O_RDWR)
-
-
-def command_of(pid: int) -> str:
-    """Return the command line of a process; empty where that can't be read."""
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return file.read().rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
-    except OSError:
-        return ""
+        return int(flags.split()[1], 8) & (os.O_WRONLY | os.O_RDWR) == os.O_WRONLY
+    return False
 
 
 def own_core() -> int:
@@ -261,24 +246,16 @@ def _sockets(pid: int) -> dict[str, tuple[str, str]]:
     """Return inode → (kind, peer) for every socket in the process's network namespace."""
     found = {}
     for family in ("tcp", "tcp6", "udp", "udp6"):
-        for fields in _rows(f"/proc/{pid}/net/{family}"):
+        for fields in rows(f"/proc/{pid}/net/{family}"):
             if len(fields) > 9:
                 local, remote = _address(fields[1]), _address(fields[2])
-                listening = family.startswith("tcp") and fields[3] == _TCP_LISTEN
+                listening = family.startswith("tcp") and fields[3] == LISTENING
                 found[fields[9]] = (NETWORK, f"listening on {local}" if listening else remote)
-    for fields in _rows(f"/proc/{pid}/net/unix"):
+    for fields in rows(f"/proc/{pid}/net/unix"):
         if len(fields) > 6:
             path = fields[7] if len(fields) > 7 else ""
-            found[fields[6]] = (NETWORK, path) if path else (PIPE, "socket pair")
+            found[fields[6]] = (NETWORK, path) if path else (PIPE, SOCKET_PAIR)
     return found
-
-
-def _rows(path: str) -> list[list[str]]:
-    try:
-        with open(path) as table:
-            return [line.split() for line in table][1:]
-    except OSError:
-        return []
 
 
 def _address(text: str) -> str:

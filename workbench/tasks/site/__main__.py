@@ -7,13 +7,15 @@ import asyncio
 import contextlib
 import resource
 import sys
+import threading
 from collections.abc import Sequence
 
+from workbench.proc import orders
 from workbench.tasks.site.server import Connection, Counts
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve until Ctrl-C, or until stdin closes."""
+    """Serve until Ctrl-C, or until the parent ends or closes our stdin."""
     parser = argparse.ArgumentParser(prog="python -m workbench.tasks.site", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; a free one when left out")
     parser.add_argument("--seed", type=int, default=0, help="bodies and errors depend on it")
@@ -30,21 +32,16 @@ async def _serve(port: int, seed: int, until_stdin_closes: bool) -> None:
     ended = asyncio.Event()
     server = await loop.create_server(lambda: Connection(counts), "127.0.0.1", port, backlog=8192)
     if until_stdin_closes:
-        # The kernel closes the pipe however the parent ends, kill -9 included.
-        await loop.connect_read_pipe(lambda: _Ending(ended), sys.stdin)
+        threading.Thread(target=_end_with_parent, args=(loop, ended), daemon=True).start()
     sys.stdout.write("http://{}:{}\n".format(*server.sockets[0].getsockname()))
     sys.stdout.flush()
     await ended.wait()
 
 
-class _Ending(asyncio.Protocol):
-    """Tells that the pipe which it reads is closed."""
-
-    def __init__(self, ended: asyncio.Event) -> None:
-        self._ended = ended
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._ended.set()
+def _end_with_parent(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
+    for _ in orders():
+        pass
+    loop.call_soon_threadsafe(ended.set)
 
 
 def _allow_many_connections() -> None:

@@ -10,15 +10,17 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 
-def progress_bar(total: int, wanted: bool | None) -> tqdm[Any]:
-    """Return a tqdm bar on stderr.
+def progress_bar(total: float, *, wanted: bool = True, **style: Any) -> tqdm[Any]:
+    """Return a tqdm bar, drawn where someone sees it: in a notebook, or on stderr where that is a terminal.
 
     Parameters
     ----------
     total
-        How many URLs there are.
+        What it counts up to.
     wanted
-        Show it; None: when someone is there to see it, in a notebook or at a terminal.
+        Draw it there; nothing is drawn anywhere otherwise.
+    style
+        As for tqdm: ``unit``, ``desc``, ``bar_format``.
 
     Examples
     --------
@@ -32,16 +34,18 @@ def progress_bar(total: int, wanted: bool | None) -> tqdm[Any]:
         warnings.simplefilter("ignore", TqdmWarning)
         from tqdm.auto import tqdm
 
-        shown = _someone_sees_it() if wanted is None else wanted
-        return tqdm(total=total, unit="URL", disable=not shown, file=sys.stderr, leave=False)
-
-
-def _someone_sees_it() -> bool:
-    return sys.stderr.isatty() or in_notebook()
+        shown = wanted and (sys.stderr.isatty() or in_notebook())
+        return tqdm(total=total, disable=not shown, file=sys.stderr, leave=False, **style)
 
 
 def in_notebook() -> bool:
-    """Say whether this runs in a Jupyter kernel; importing IPython just to know would be slow."""
+    """Say whether this runs in a Jupyter kernel; importing IPython just to know would be slow.
+
+    Examples
+    --------
+    >>> in_notebook()
+    False
+    """
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return getattr(shell, "kernel", None) is not None

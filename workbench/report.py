@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench import records
 from workbench.errors import MissingExtraError, RecordError
+from workbench.masking import get_logger
 from workbench.plots import plot, short_name, to_svg
 from workbench.results import Comparison, Diagnosis, Line, Provenance, Result, Table
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LEAST_SHARE = 0.005
 MOST_LINES = 12
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 @dataclass(frozen=True)

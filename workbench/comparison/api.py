@@ -16,8 +16,8 @@ from workbench.comparison.plugins import Remedy, Traits, find_remedies
 from workbench.comparison.prediction import Prediction
 from workbench.comparison.search import sample_size
 from workbench.comparison.statistics import Interval, interval, is_look, oddities
-from workbench.comparison.trials import Clock, Trial, Trials, long_lived_objects_frozen, one_line
-from workbench.errors import TaskError, UsageError
+from workbench.comparison.trials import Clock, Trial, Trials, long_lived_objects_frozen
+from workbench.errors import TaskError, UsageError, one_line
 from workbench.records import provenance
 from workbench.results import Comparison, ComparisonRow, Diagnosis
 

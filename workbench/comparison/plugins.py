@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Self
 
-from workbench.errors import UsageError
+from workbench.errors import UsageError, one_line
 
 #: A package offers a remedy with an entry point ``name = "module:function"`` in this group.
 GROUP = "workbench.remedies"
@@ -84,6 +84,6 @@ def _load(point: EntryPoint) -> Remedy:
     try:
         remedy: Remedy = point.load()
     except Exception as error:
-        message = f"the remedy {point.name!r} ({point.value}) can't be loaded: {type(error).__name__}: {error}"
+        message = f"the remedy {point.name!r} ({point.value}) can't be loaded: {one_line(error)}"
         raise UsageError(message) from error
     return remedy

@@ -15,7 +15,7 @@ from types import CodeType
 from typing import Any, NoReturn
 
 from workbench.diagnosis.recorder import REPEAT_UNTIL_S, Recorder
-from workbench.errors import UsageError
+from workbench.errors import UsageError, one_line
 from workbench.targets import load_callable
 
 USAGE = 2
@@ -47,7 +47,7 @@ def main(fresh: Set[str], folder_name: str, target_json: str) -> None:
         run(facts)
     except BaseException as error:
         if not isinstance(error, SystemExit) or error.code:
-            facts["failure"] = f"{type(error).__name__}: {error}"
+            facts["failure"] = one_line(error)
         raise
     finally:
         if os.getpid() == start["pid"]:  # a forked copy leaves the end to the first process

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import subprocess
 import sys
 import time
@@ -14,10 +13,11 @@ from pathlib import Path
 
 from workbench.errors import QueueError
 from workbench.folders import cache_folder
+from workbench.masking import get_logger
 from workbench.queues.app import Settings
 from workbench.queues.store import Store
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: How long a worker may take until it takes tasks.
 START_S = 60.0

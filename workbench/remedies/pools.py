@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from workbench.errors import NotApplicableError
+from workbench.errors import NotApplicableError, one_line
 from workbench.remedies.sequential import Func, run_coroutine, traits
 
 #: Coroutines that wait at the same time unless told otherwise.
@@ -227,7 +227,7 @@ def _unpacked(packed: bytes) -> Func:
     try:
         func: Func = pickle.loads(packed)
     except Exception as error:
-        text = f"a worker process can't load the function or an item: {type(error).__name__}: {error}"
+        text = f"a worker process can't load the function or an item: {one_line(error)}"
         raise NotApplicableError(text) from None
     return func
 

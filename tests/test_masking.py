@@ -67,6 +67,8 @@ SECRETS = [
     '{"user": "ann", "client_secret" : "HERE"}',
     '{"body": "{\\"user\\": \\"ann\\", \\"password\\": \\"HERE\\"}"}',
     "{b'password': b'HERE'}",
+    "Cache(memory, secret=b'HERE')",
+    'Cache(memory, secret=b"HERE")',
     "b'user=ann&password=HERE&remember=1'",
     "host=127.0.0.1 port=5432 user=ann password=HERE dbname=shop",
     "Server=db;User Id=ann;Password=HERE;Encrypt=yes",
@@ -186,6 +188,8 @@ INNOCENT = [
     "python -c 'from multiprocessing.spawn import spawn_main; spawn_main(tracker_fd=5, pipe_handle=7)'",
     "lock (with self._lock:)",
     "keys = sorted(keys); key=lambda item: -item[1]",
+    "async def fetch(session: aiohttp.ClientSession, token: TokenInterface) -> None:",
+    '{"invalid password": AuthenticationError, "password": password}',
 ]
 
 

@@ -40,16 +40,16 @@ _EITHER = rf"{_SURE}|{_MAYBE}"
 _NAME = rf"(?P<name>{_SURE}|(?P<maybe>{_MAYBE}))(?:[_-]?(?:hash|digest|value|raw|\d{{1,3}}))?"
 _OPTION = rf"--?(?!no-)[\w-]{{0,40}}?(?P<name>{_EITHER}|(?<![a-z])pass)"
 
-#: Up to the quote that ended in the group ``q``; with ``q`` an escaped one, as in JSON inside JSON, up to the like.
+#: Up to a quote like the one before it, which is an escaped one in JSON inside JSON.
 _QUOTED = r"(?P<q>\\{0,3}[\"'])(?P<secret>(?:(?!(?P=q))(?:\\.|[^\n]))*)"
 #: Without quotes: what may be part of a secret ends it only where another pair, or nothing, follows.
 _BARE = (
-    r"(?P<secret>(?:[^\s\\\"'<>&;,)\]}]|\\(?![\"'nrt])|[\"'](?=\w)|[,)\]}](?![\s\"'&;,)\]}\\]|$)"
+    r"(?![bru]{1,2}[\"'\\])(?P<secret>(?:[^\s\\\"'<>&;,)\]}]|\\(?![\"'nrt])|[\"'](?=\w)|[,)\]}](?![\s\"'&;,)\]}\\]|$)"
     r"|[&;](?!\s{0,3}[\w.+%-]{1,40}(?: [\w.+%-]{1,40})?[=:]|\s|$))+)"
 )
 #: As a shell takes it: parts of it may be quoted.
 _WORD = r"(?P<secret>(?:'[^'\n]*'|\"[^\"\n]*\"|[^\s'\"])+)"
-_PLAIN_WORD = r"(?P<secret>[^\s\"',;\\]+)"
+_ITEM = r"(?P<secret>[^\s\"',;\\]+)"
 #: Between a header's name and its value, in text as in the reprs of dicts and of lists of pairs.
 _HEADER = r"\\?[\"']?\s*[:=,]\s*b?\\?[\"']?"
 
@@ -66,11 +66,11 @@ _RULES = (
     r"(?i)[?&](?P<maybe>key|code|state)=(?P<secret>[^\s&#\"'<>;)\]]+)",
     # Headers.
     rf"(?i)\bauthorization{_HEADER}(?:Digest|AWS4-HMAC-SHA256)\s+(?P<secret>[^\r\n]+)",
-    rf"(?i)\bauthorization{_HEADER}(?:Bearer|Basic|Token|Api-?Key|Key|Negotiate|NTLM)\s+{_PLAIN_WORD}",
-    rf"(?i)\bauthorization{_HEADER}(?P<maybe>){_PLAIN_WORD}",
+    rf"(?i)\bauthorization{_HEADER}(?:Bearer|Basic|Token|Api-?Key|Key|Negotiate|NTLM)\s+{_ITEM}",
+    rf"(?i)\bauthorization{_HEADER}(?P<maybe>){_ITEM}",
     r"(?i)\b(?:Bearer|Basic)\s+(?P<secret>(?=[A-Za-z._~+/-]*\d)[\w.~+/-]{16,}=*)",
     rf"(?i)(?<![a-z])(?:set-)?cookie2?{_HEADER}(?P<secret>[^\s=;,:\"']+=[^\"'\r\n]*)",
-    rf"(?i)(?:(?<=\w-)(?P<maybe>key|{_EITHER})|(?<![\w-])api-key)\s*:\s*{_PLAIN_WORD}",
+    rf"(?i)(?:(?<=\w-)(?P<maybe>key|{_EITHER})|(?<![\w-])api-key)\s*:\s*{_ITEM}",
     # Command lines: as a shell takes them, as lists in Python, and of programs with short options.
     rf"(?i)(?P<q>[\"']){_OPTION}=(?P<secret>(?:(?!(?P=q))[^\n])*\s(?:(?!(?P=q))[^\n])*)",
     rf"(?i)(?P<w>[\"']){_OPTION}(?P=w),\s{{0,3}}(?P<q>[\"'])(?!-)(?P<secret>(?:(?!(?P=q))[^\n])+)",
@@ -93,7 +93,8 @@ _RULES = (
     r"(?i)(?<![a-z])auth\s*=\s*[(\[]\s*(?:\"[^\"\n]*\"|'[^'\n]*')\s*,\s*" + _QUOTED,
     rf"(?i){_NAME}=(?!=){_BARE}",
     rf"(?im)(?P<name>{_SURE})(?P<maybe>)[ \t]{{1,20}}=[ \t]{{1,20}}(?P<secret>[^\s\"'=]+)\s*$",
-    rf"(?im){_NAME}[\"']?:[ \t]{{1,20}}(?P<secret>[^\s\"',;(){{}}\[\]]{{4,}})\s*(?=$|[,;)}}\]])",
+    rf"(?im)(?P<name>{_SURE})[\"']?:[ \t]{{1,20}}(?P<secret>[^\s\"',;(){{}}\[\]]{{4,}})\s*(?=$|[,;)}}\]])",
+    rf"(?im)(?P<maybe>{_MAYBE})[\"']?:[ \t]{{1,20}}(?=\S*\d)(?P<secret>[^\s\"',;(){{}}\[\]]{{4,}})\s*(?=$|[,;)}}\]])",
     rf"(?i)<[\w:.-]{{0,40}}?(?:{_EITHER})>(?P<secret>[^<\n]+)</",
     r"(?i)\blogin\s+\S{1,100}\s+password\s+(?P<secret>\S+)",  # netrc
     # Shapes.
@@ -105,16 +106,17 @@ _RULES = (
 )
 #: What one of the rules needs; looked for first, since most texts have none of it.
 _HINTS = (
-    r"(?i)://|@|pass|pwd|secret|token|key|auth|cookie|credential|session|jwt|csrf|[?&]s|bearer|basic|identified|parameters"
-    r"|failing row|port could|\s-[auUpw]|eyJ|gh[opusr]_|github_|glpat|k_(?:live|test)|sk-|AKIA|ASIA|xox|AIza|hf_|npm_"
-    r"|pypi-|SG\.|ya29|whsec|slack"
+    r"(?i)://|@|pass|pwd|secret|token|key|auth|cookie|credential|session|jwt|csrf|[?&]s|bearer|basic|identified"
+    r"|parameters|failing row|port could|[\s'\"]-[auUpw]|eyJ|gh[opusr]_|github_|glpat|k_(?:live|test)|sk-|AKIA|ASIA|xox"
+    r"|AIza|hf_|npm_|pypi-|SG\.|ya29|whsec|slack"
 )
 #: What is no secret wherever it stands: placeholders, words about secrets, small numbers, code.
 _PLAIN = r"""(?ix) \** | \.{2,3} | … | \? | %s | %\(\w+\)s | \$\{?[A-Z_][A-Z0-9_]*\}? | \{[\w.!:]*\}? | :\w+ | \$\d
     | \((?:\s*(?:%s|\?|:\w+|%\(\w+\)s|\$\d+)\s*,?)+\) | [)\]},;:\s]+ | \d{1,3}
     | none | null | nil | true | false | undefined | yes | no | on | off | str | bytes | string | secretstr
-    | optional | required | missing | invalid | incorrect | wrong | unknown | expired | AWS4-HMAC-SHA256
-    | (?:self|cls|settings|config|os|args|options|request|env)\.[\w.]+(?:[(\[].*)?
+    | optional | required | missing | invalid | incorrect | wrong | unknown | expired | passwd | password | secret
+    | \w+(?:Error|Exception) | AWS4-HMAC-SHA256
+    | (?:self|cls|settings|config|os|args|options|request|env)\.[\w.]+(?:[(\[].*)? | [a-z_]+(?:\.[a-z_]+)+
     | [a-z_][\w.]*(?:\([\w., =*]*\)?|\[\w*)"""
 #: Names of environment variables whose values are secrets, and those values that ordinary text has as well.
 _VARIABLE = rf"(?i)(?:{_SURE}|token|jwt|(?<![a-z])(?:auth|pass))\d{{0,3}}$"
@@ -252,16 +254,11 @@ def _forms(secret: str) -> set[str]:
     """Return the forms in which a secret may stand in a text: as it is, in a repr, in a URL or taken out of one."""
     if len(secret) < _SHORTEST or secret.lower() in _ORDINARY or _compiled(_PLAIN).fullmatch(secret):
         return set()
-    decoded = re.sub(
-        rb"%([0-9A-Fa-f]{2})", lambda code: bytes.fromhex(code[1].decode()), secret.encode(errors="surrogatepass")
-    )
-    encoded = "".join(char if re.match(r"[\w.~-]", char, re.ASCII) else _percent(char) for char in secret)
+    raw = os.fsencode(secret)
+    decoded = os.fsdecode(re.sub(rb"%([0-9A-Fa-f]{2})", lambda code: bytes.fromhex(code[1].decode()), raw))
+    encoded = re.sub(rb"[^\w.~-]", lambda byte: b"%%%02X" % byte[0][0], raw).decode()
     in_form, in_path = encoded.replace("%20", "+"), encoded.replace("%2F", "/")
-    return {secret, repr(secret)[1:-1], decoded.decode(errors="replace"), encoded, in_form, in_path}
-
-
-def _percent(char: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in char.encode(errors="surrogatepass"))
+    return {secret, repr(secret)[1:-1], decoded, encoded, in_form, in_path}
 
 
 def _whole(secret: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench import records
 from workbench.errors import MissingExtraError, RecordError
-from workbench.masking import get_logger
+from workbench.masking import get_logger, masked
 from workbench.plots import plot, short_name, to_svg
 from workbench.results import Comparison, Diagnosis, Line, Provenance, Result, Table
 
@@ -109,7 +109,7 @@ def make_report(
     page = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(template)
     text = page.render(
         sections=sections,
-        failures=[*failures, *left_out],
+        failures=[*map(masked, failures), *left_out],
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
     try:

@@ -16,6 +16,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from workbench.errors import RecordError
+from workbench.masking import masked, masked_all
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,10 +30,16 @@ Provenance = dict[str, Any]
 
 
 class Result(ABC):
-    """A frozen dataclass that has a ``kind`` and goes to JSON and back."""
+    """A frozen dataclass that has a ``kind`` and goes to JSON and back. Secrets in its text are masked: it is shown."""
 
     kind: ClassVar[str]
     provenance: Provenance
+
+    def __post_init__(self) -> None:
+        """Mask secrets, so that nothing that is made of a result can show one."""
+        for item in dataclasses.fields(self):  # type: ignore[arg-type]
+            if _in_json(item):
+                object.__setattr__(self, item.name, masked_all(getattr(self, item.name)))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data for `json.dump`: ``kind``, ``schema`` and every field.
@@ -430,7 +437,7 @@ def _revive(annotation: Any, value: Any, where: str) -> Any:
     accepted = (*wanted, int) if float in wanted else wanted
     if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in wanted):
         names = " or ".join("null" if kind is types.NoneType else kind.__name__ for kind in wanted)
-        raise RecordError(f"{where}: expected {names}, found {value!r:.40}")
+        raise RecordError(f"{where}: expected {names}, found {masked(repr(value)):.40}")
     return value
 
 

@@ -102,7 +102,7 @@ def test_descendants_come_after_their_parents(monkeypatch, family, by):
 @linux
 def test_a_process_shows_its_command_and_states(family):
     _, grandchild = family
-    eventually(lambda: proc.command_of(grandchild).endswith(SLEEP))  # a moment after it has begun
+    eventually(lambda: proc.command_of(grandchild).endswith(f"'{SLEEP}'"))  # a moment after it has begun
     os.kill(grandchild, signal.SIGSTOP)
     eventually(lambda: proc.states_of(grandchild) == {"T"})
     os.kill(grandchild, signal.SIGCONT)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from workbench.errors import RecordError, UsageError, WorkbenchError
+from workbench.masking import masked
 from workbench.records import RESULTS
 
 
@@ -60,8 +61,16 @@ def run() -> NoReturn:
     sys.exit(code)
 
 
+class _Parser(argparse.ArgumentParser):
+    """One whose errors quote what was passed, but no secret in it."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(masked(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="workbench", description="What bounds this code, and which fix pays?")
+    about = "What bounds this code, and which fix pays?"
+    parser: argparse.ArgumentParser = _Parser(prog="workbench", description=about)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     _add_diagnose(commands)

@@ -15,9 +15,30 @@
     └── FetchError                    a URL or an answer that can't be used: it becomes the error of a row
 """
 
+from workbench.masking import masked
+
+
+def one_line(error: BaseException) -> str:
+    r"""Return an exception as one line: its type and the first line of its text, secrets masked.
+
+    Examples
+    --------
+    >>> one_line(ValueError("no such thing"))
+    'ValueError: no such thing'
+    >>> one_line(ConnectionError("redis://:hunter2@127.0.0.1:6379/0 is gone\nfor good"))
+    'ConnectionError: redis://:***@127.0.0.1:6379/0 is gone'
+    """
+    return line_of(type(error).__name__, str(error))
+
+
+def line_of(kind: str, text: str) -> str:
+    """Return what `one_line` does for an exception that is not at hand: the name of its type, and its text."""
+    first = text.strip().partition("\n")[0].rstrip()
+    return masked(f"{kind}: {first}" if first else kind)
+
 
 class WorkbenchError(Exception):
-    """Base of every error that the workbench raises on purpose; its text is one clear line.
+    """Base of every error that the workbench raises on purpose; its text is one clear line, secrets masked.
 
     Examples
     --------
@@ -28,6 +49,9 @@ class WorkbenchError(Exception):
     ...     str(error).endswith("none.json: No such file or directory")
     True
     """
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(masked(arg) if isinstance(arg, str) else arg for arg in args))
 
 
 class UsageError(WorkbenchError, ValueError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import MissingExtraError, UsageError
+from workbench.errors import MissingExtraError, UsageError, line_of, one_line
+from workbench.masking import get_logger
 
 #: Executed copies go here, for a look at the cell that failed.
 EXECUTED = Path(".cache/notebooks")
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +110,7 @@ def _run(notebook: Path, parameters: dict[str, Any], executed: Path) -> str | No
             extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
         )
     except PapermillExecutionError as error:
-        return f"cell {error.exec_count}: {error.ename}: {error.evalue.splitlines()[0] if error.evalue else ''}"
+        return f"cell {error.exec_count}: {line_of(error.ename, error.evalue or '')}"
     except (PapermillException, NotJSONError, OSError, RuntimeError, ValueError) as error:
-        return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'could not be run'}"
+        return one_line(error)
     return None

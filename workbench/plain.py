@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.errors import RecordError
+from workbench.masking import masked
 
 
 def to_plain(value: Any) -> Any:
     """Turn dataclasses, tuples and NumPy scalars into what JSON holds; NaN becomes None."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {key: to_plain(getattr(value, item.name)) for key, item in _fields(value).items()}
+        return {key: to_plain(getattr(value, item.name)) for key, item in json_fields(value).items()}
     if isinstance(value, Mapping):
         return {str(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -30,7 +31,7 @@ def from_plain(annotation: Any, value: Any, where: str) -> Any:
     if isinstance(annotation, type) and dataclasses.is_dataclass(annotation):
         if not isinstance(value, Mapping):
             raise RecordError(f"{where}: expected an object, found {type(value).__name__}")
-        hints, known = typing.get_type_hints(annotation), _fields(annotation)
+        hints, known = typing.get_type_hints(annotation), json_fields(annotation)
         if unknown := sorted(set(value) - set(known)):
             raise RecordError(f"{where}: unknown field {unknown[0]!r}; it may come from a newer workbench")
         if missing := [key for key, item in known.items() if key not in value and _required(item)]:
@@ -55,11 +56,11 @@ def from_plain(annotation: Any, value: Any, where: str) -> Any:
     accepted = (*wanted, int) if float in wanted else wanted
     if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in wanted):
         names = " or ".join("null" if kind is types.NoneType else kind.__name__ for kind in wanted)
-        raise RecordError(f"{where}: expected {names}, found {value!r:.40}")
+        raise RecordError(f"{where}: expected {names}, found {masked(repr(value)):.40}")
     return value
 
 
-def _fields(of: Any) -> dict[str, dataclasses.Field[Any]]:
+def json_fields(of: Any) -> dict[str, dataclasses.Field[Any]]:
     """Return the fields that stand in JSON by their keys there: a name such as ``try_`` goes without its underscore."""
     return {item.name.removesuffix("_"): item for item in dataclasses.fields(of) if item.metadata.get("json", True)}
 

@@ -92,7 +92,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def command_of(pid: int) -> str:
-    """Return the command line of a process; empty where it has ended, or that can't be read.
+    """Return the command line of a process, words with spaces in quotes; empty where that can't be read.
 
     Examples
     --------
@@ -101,9 +101,10 @@ def command_of(pid: int) -> str:
     """
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return file.read().rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
+            words = file.read().rstrip(b"\0").decode(errors="replace").split("\0")
     except OSError:
         return ""
+    return " ".join(f"'{word}'" if " " in word else word for word in words)
 
 
 def states_of(pid: int) -> set[str]:

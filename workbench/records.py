@@ -15,7 +15,7 @@ import os
 import platform
 import re
 import subprocess
-import tempfile
+import uuid
 from dataclasses import replace as replaced
 from datetime import UTC, datetime
 from importlib import metadata
@@ -38,7 +38,8 @@ def save(result: _Result, name: str, folder: str | os.PathLike[str] = RESULTS, *
     """Save a result as ``folder/name.json``, and its table as ``folder/name.csv``.
 
     Records are made to be shared: paths in them are relative to the checkout, or the folder, in which we are, and those
-    in the user's home folder begin with ``~``.
+    in the user's home folder begin with ``~``. Secrets in them are masked, as in every result. Who may read the files
+    is up to the umask.
 
     Parameters
     ----------
@@ -170,14 +171,14 @@ def _portable(data: Any, prefixes: dict[str, str]) -> Any:
 
 def _write_whole(path: Path, text: str) -> None:
     """Write a file so that a reader, a full disk or an interrupt never sees half of it."""
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".", delete=False) as file:
+    part = path.with_name(f".{uuid.uuid4().hex}")
+    with part.open("x", encoding="utf-8") as file:  # unlike `tempfile`, with the mode that the umask asks for
         try:
             file.write(text)
             file.flush()
-            os.chmod(file.name, 0o644)
-            os.replace(file.name, path)
+            part.replace(path)
         except BaseException:
-            os.unlink(file.name)
+            part.unlink()
             raise
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any
 
 from workbench import records
 from workbench.errors import MissingExtraError, RecordError
+from workbench.masking import get_logger, masked
 from workbench.names import short_name
 from workbench.plots import plot, to_svg
 from workbench.results import Comparison, Diagnosis, Provenance, Result, Table
@@ -23,7 +23,7 @@ from workbench.views import Rows
 LEAST_SHARE = 0.005
 MOST_ROWS = 12
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def make_report(
     page = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(template)
     text = page.render(
         sections=sections,
-        failures=[*failures, *left_out],
+        failures=[*map(masked, failures), *left_out],
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
     try:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from workbench.masking import masked_all
 from workbench.parts import NAMES, PARTS
-from workbench.plain import from_plain, to_plain
+from workbench.plain import from_plain, json_fields, to_plain
 from workbench.speedscope import speedscope
 from workbench.views import Place, Rows, Segment, View
 
@@ -29,10 +30,15 @@ Provenance = dict[str, Any]
 
 
 class Result(ABC):
-    """A frozen dataclass that has a ``kind`` and goes to JSON and back."""
+    """A frozen dataclass that has a ``kind`` and goes to JSON and back. Secrets in its text are masked: it is shown."""
 
     kind: ClassVar[str]
     provenance: Provenance
+
+    def __post_init__(self) -> None:
+        """Mask secrets, so that nothing that is made of a result can show one."""
+        for item in json_fields(self).values():
+            object.__setattr__(self, item.name, masked_all(getattr(self, item.name)))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data for `json.dump`: ``kind``, ``schema`` and every field.

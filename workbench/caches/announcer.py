@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import os
 import threading
 import time
@@ -14,8 +13,9 @@ from typing import Any
 
 from workbench.caches.breaker import Breaker
 from workbench.errors import MissingExtraError
+from workbench.masking import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: How often to send oneself a beat, and after how long without hearing one nothing is trusted that was not told.
 BEAT_S, DEAF_S = 0.25, 1.0

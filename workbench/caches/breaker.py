@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 
-logger = logging.getLogger(__name__)
+from workbench.errors import one_line
+from workbench.masking import get_logger
+
+logger = get_logger(__name__)
 
 
 class Breaker:
@@ -55,8 +57,7 @@ class Breaker:
             was_open, self.is_open = self.is_open, True
             self._next_try_s = self._clock() + self._retry_s
         if not was_open:
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            logger.warning("%s fails (%s): going on without it, and trying it again", self._what, reason)
+            logger.warning("%s fails (%s): going on without it, and trying it again", self._what, one_line(error))
 
     def worked(self) -> None:
         """Note that it works."""

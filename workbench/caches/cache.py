@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import math
 import threading
 import time
@@ -15,8 +14,9 @@ from workbench.caches.breaker import Breaker
 from workbench.caches.sealing import Seal, UntrustedError
 from workbench.caches.serializers import find_serializer
 from workbench.errors import UsageError
+from workbench.masking import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _Answer = TypeVar("_Answer")
 

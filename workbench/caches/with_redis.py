@@ -9,6 +9,7 @@ from typing import Any
 
 from workbench.caches.backend import Backend
 from workbench.errors import MissingExtraError, UsageError
+from workbench.masking import masked
 
 
 class Redis(Backend):
@@ -45,13 +46,13 @@ class Redis(Backend):
             from redis.retry import Retry
         except ModuleNotFoundError:
             raise MissingExtraError("redis", "caches") from None
-        self._where = url.rpartition("@")[2].removeprefix("redis://")
+        self._where = masked(url.rpartition("@")[2].removeprefix("redis://"))
         try:
             self._client: Any = redis.Redis.from_url(
                 url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
             )
         except ValueError as error:
-            raise UsageError(f"{url!r} names no Redis: {error}") from error
+            raise UsageError(f"{url!r} names no Redis: {error}") from None  # it may quote a piece of the password
 
     def __repr__(self) -> str:
         return f"Redis at {self._where}"

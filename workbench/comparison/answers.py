@@ -6,7 +6,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from workbench.errors import one_line
+from workbench.masking import masked
+
 Equal = Callable[[Any, Any], bool]
+#: Of the repr of a value that is shown in part, so much is looked through for secrets.
+MOST_READ = 2_000
 
 
 def difference(expected: Sequence[Any], actual: Any, equal: Equal | None = None) -> str:
@@ -39,7 +44,7 @@ def difference(expected: Sequence[Any], actual: Any, equal: Equal | None = None)
         try:
             agree = equal(wanted, found) if equal else same(wanted, found)
         except Exception as error:
-            return f"item {index}: can't be compared, {type(error).__name__}: {error}; pass equal="
+            return f"item {index}: can't be compared, {one_line(error)}; pass equal="
         if not agree:
             return f"item {index}: {_short(found)} instead of {_short(wanted)}{_hint(wanted, equal)}"
     return ""
@@ -100,7 +105,7 @@ def _is_nan(value: Any) -> bool:
 
 
 def _short(value: Any) -> str:
-    text = " ".join(repr(value).split())
+    text = masked(" ".join(repr(value)[:MOST_READ].split()))
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -15,8 +15,8 @@ from workbench.comparison.forecast import Forecast
 from workbench.comparison.plugins import find_remedies
 from workbench.comparison.search import sample_size
 from workbench.comparison.statistics import Interval, interval, is_look, oddities
-from workbench.comparison.trials import Clock, Trial, Trials, long_lived_objects_frozen, one_line
-from workbench.errors import TaskError, UsageError
+from workbench.comparison.trials import Clock, Trial, Trials, long_lived_objects_frozen
+from workbench.errors import TaskError, UsageError, one_line
 from workbench.names import shown_name
 from workbench.prediction import Prediction
 from workbench.progress import progress_bar

@@ -12,7 +12,8 @@ from contextlib import contextmanager, suppress
 from types import CodeType
 from typing import Any
 
-from workbench.comparison.answers import same
+from workbench.comparison.answers import MOST_READ, same
+from workbench.masking import masked
 
 #: Variables of these types are looked at for changes, unless they hold more elements than this.
 STATE, MOST_ELEMENTS = (list, dict, set, bytearray, int, float), 10_000
@@ -166,5 +167,5 @@ def _hear(event: str, args: tuple[Any, ...]) -> None:
 
 
 def _short(value: Any) -> str:
-    text = " ".join(repr(value).split())
+    text = masked(" ".join(repr(value)[:MOST_READ].split()))
     return text if len(text) <= 40 else text[:37] + "..."

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.errors import line_of
+
 Func = Callable[[Any], Any]
 #: Items that are told of many.
 SHOWN = 5
@@ -21,8 +23,8 @@ class Raised:
     text: str
 
     def __str__(self) -> str:
-        """As Python shows an exception in one line."""
-        return f"{self.kind}: {self.text}" if self.text else self.kind
+        """As an exception is shown in one line."""
+        return line_of(self.kind, self.text)
 
 
 def tolerant(func: Func) -> Func:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 
-from workbench.errors import UsageError
+from workbench.errors import UsageError, one_line
 from workbench.remedy import Remedy, Run
 
 #: A package offers a remedy with an entry point ``name = "module:function"`` in this group.
@@ -51,6 +51,6 @@ def _load(point: EntryPoint) -> Remedy:
     try:
         run: Run = point.load()
     except Exception as error:
-        message = f"the remedy {point.name!r} ({point.value}) can't be loaded: {type(error).__name__}: {error}"
+        message = f"the remedy {point.name!r} ({point.value}) can't be loaded: {one_line(error)}"
         raise UsageError(message) from error
     return Remedy(point.name, run)

@@ -19,7 +19,7 @@ from workbench.comparison.conduct import Conduct
 from workbench.comparison.failures import Raised, tolerant
 from workbench.comparison.limits import OutOfTime, time_limit
 from workbench.comparison.search import fewest_good, sample_size, search_workers
-from workbench.errors import MissingExtraError, NotApplicableError, TaskError
+from workbench.errors import MissingExtraError, NotApplicableError, TaskError, one_line
 from workbench.remedy import Func, Remedy
 
 Clock = Callable[[], float]
@@ -396,15 +396,3 @@ def long_lived_objects_frozen() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
-
-
-def one_line(error: BaseException) -> str:
-    """Return an exception as one line: its type and the first line of its text.
-
-    Examples
-    --------
-    >>> one_line(ValueError("no such thing"))
-    'ValueError: no such thing'
-    """
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

@@ -11,7 +11,8 @@ from typing import Any, Literal, overload
 from workbench.coroutines import loop_runs, run_coroutine
 from workbench.diagnosis.assemble import assemble
 from workbench.diagnosis.recorder import REPEAT_UNTIL_S, Recorder
-from workbench.errors import UsageError
+from workbench.errors import UsageError, one_line
+from workbench.masking import masked
 from workbench.names import module_and_name, shown_name
 from workbench.results import Diagnosis
 
@@ -43,7 +44,7 @@ class Diagnosing:
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         recording = self._recorder.stop()
-        failure = f"{type(error).__name__}: {error}" if error is not None else None
+        failure = one_line(error) if error is not None else None
         self._result = assemble(recording, self.target, max(1, self.runs), failure)
         if error is not None:
             error.diagnosis = self._result  # type: ignore[attr-defined]
@@ -150,7 +151,7 @@ def diagnose(
     if inspect.isawaitable(func):
         return _run_or_await(_diagnose_awaitable(func))
     if not callable(func):
-        raise UsageError(f"can't run {func!r:.60}: pass a function, a coroutine function or an awaitable")
+        raise UsageError(f"can't run {masked(repr(func)):.60}: pass a function, a coroutine function or an awaitable")
     if inspect.iscoroutinefunction(func):
         return _run_or_await(_diagnose_coroutine(func, args, kwargs, repeat))
     block = Diagnosing(shown_name(func))

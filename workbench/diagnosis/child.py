@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from workbench.coroutines import run_coroutine
 from workbench.diagnosis.recorder import REPEAT_UNTIL_S, Recorder
-from workbench.errors import UsageError
+from workbench.errors import UsageError, one_line
 from workbench.light import FRESH
 from workbench.targets import load_callable
 
@@ -49,7 +49,7 @@ def main(folder_name: str, target_json: str) -> None:
         run(facts)
     except BaseException as error:
         if not isinstance(error, SystemExit) or error.code:
-            facts["failure"] = f"{type(error).__name__}: {error}"
+            facts["failure"] = one_line(error)
         raise
     finally:
         if os.getpid() == start["pid"]:  # a forked copy leaves the end to the first process

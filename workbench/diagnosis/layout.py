@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import dis
-import logging
 import os
 import struct
 import sys
@@ -17,7 +16,9 @@ import threading
 import types
 from collections.abc import Callable
 
-_log = logging.getLogger(__name__)
+from workbench.masking import get_logger
+
+_log = get_logger(__name__)
 
 #: Names of offsets and addresses → bytes. Plain integers, so that `marshal` can carry it to the observer.
 Layout = dict[str, int]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import logging
 import marshal
 import os
 import resource
@@ -21,8 +20,9 @@ from workbench import light
 from workbench.diagnosis.awaits import AwaitWatcher
 from workbench.diagnosis.layout import Layout, find_layout
 from workbench.diagnosis.observer import protocol
+from workbench.masking import get_logger
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 #: A task that ends sooner is repeated until it has run for this long.
 REPEAT_UNTIL_S = 0.5

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import tempfile
@@ -38,7 +39,7 @@ class Target:
 
     def __str__(self) -> str:
         text = {"code": "-c …", "module": f"-m {self.value}", "callable": f"{self.value}:{self.name}"}
-        return " ".join([text.get(self.kind, self.value), *self.args])
+        return " ".join([text.get(self.kind, self.value), *map(shlex.quote, self.args)])
 
 
 def parse_target(text: str, args: Sequence[str] = ()) -> Target:

@@ -7,7 +7,8 @@ import traceback
 from typing import Any
 
 from workbench.caches.serializers import Serializer, find_serializer
-from workbench.errors import QueueError, UsageError
+from workbench.errors import QueueError, UsageError, one_line
+from workbench.masking import masked
 from workbench.names import find, full_name
 
 
@@ -59,8 +60,8 @@ def pack_failure(error: Exception) -> bytes:
         arguments: bytes | None = pack(error.args)
     except NotPlainError:
         arguments = None
-    shown = "".join(traceback.format_exception(error))
-    return pack([full_name(type(error)), arguments, f"{type(error).__name__}: {error}", shown])
+    shown = masked("".join(traceback.format_exception(error)))
+    return pack([full_name(type(error)), arguments, one_line(error), shown])
 
 
 def unpack_failure(packed: bytes) -> Exception:
@@ -93,4 +94,4 @@ def failure_text(packed: bytes) -> str:
     'ValueError: not two'
     """
     text: str = unpack(packed)[2]
-    return text.partition("\n")[0]
+    return text

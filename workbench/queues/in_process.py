@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from workbench.errors import QueueError, UsageError
+from workbench.errors import QueueError, UsageError, one_line
 from workbench.names import full_name, shown_name
 from workbench.queues.contract import (
     DeadLetter,
@@ -104,10 +104,8 @@ class InProcess(Queue):
             if task.future.done():
                 runs, _, error = outcome(task.future)
                 if error is not None:
-                    text = f"{type(error).__name__}: {error}".partition("\n")[0]
-                    letters.append(
-                        DeadLetter(handle=task.handle, func=full_name(task.func), item=task.item, runs=runs, error=text)
-                    )
+                    func, text = full_name(task.func), one_line(error)
+                    letters.append(DeadLetter(handle=task.handle, func=func, item=task.item, runs=runs, error=text))
         return letters
 
     def resubmit(self, handle: Handle) -> Handle:
@@ -288,7 +286,7 @@ def outcome(future: Future[Outcome]) -> Outcome:
     except CancelledError:
         return 0, None, QueueError("the queue stopped before this task was started")
     except Exception as error:  # the pool's own, such as a worker that died, or an item that doesn't pickle
-        failed = QueueError(f"the pool could not do it: {type(error).__name__}: {error}".partition("\n")[0])
+        failed = QueueError(f"the pool could not do it: {one_line(error)}")
         failed.__cause__ = error
         return 0, None, failed
 

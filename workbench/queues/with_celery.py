@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import tempfile
 import threading
@@ -12,8 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from workbench.errors import QueueError, UsageError
+from workbench.errors import QueueError, UsageError, one_line
 from workbench.folders import Presence
+from workbench.masking import get_logger
 from workbench.names import findable_name
 from workbench.queues.app import PATIENCE_S, TASK, Settings, forget, import_celery, make_app
 from workbench.queues.codec import failure_text, pack, pack_failure, unpack, unpack_failure
@@ -21,7 +21,7 @@ from workbench.queues.contract import DeadLetter, Func, Handle, Progress, Queue,
 from workbench.queues.store import Message, Store
 from workbench.queues.workers import Worker, Workers
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: Workers that are free and start nothing for so long have nothing to start: longer than they take to reach a broker
 #: that was restarted.
@@ -245,7 +245,7 @@ class CeleryQueue(Queue):
                 self._broken = error
                 return
             except Exception as error:
-                self._broken = QueueError(f"the queue can't go on: {type(error).__name__}: {error}")
+                self._broken = QueueError(f"the queue can't go on: {one_line(error)}")
                 raise
 
     def _mourn(self, worker: Worker) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import subprocess
 import sys
 import time
@@ -13,11 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from workbench.errors import QueueError
-from workbench.folders import cache_folder
+from workbench.folders import keep_log
+from workbench.masking import get_logger
 from workbench.queues.app import Settings
 from workbench.queues.store import Store
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: How long a worker may take until it takes tasks.
 START_S = 60.0
@@ -41,11 +41,7 @@ class Worker:
 
     def last_words(self) -> str:
         """Return the last line of its log, and keep the log where it outlives the queue's folder."""
-        text = self.log.read_text(errors="replace").strip()
-        kept = cache_folder() / "logs" / "worker.log"
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(text + "\n")
-        return f"it said last {text.splitlines()[-1].strip() if text else 'nothing'!r} (log: {kept})"
+        return keep_log("worker", self.log.read_text(errors="replace"))
 
 
 class Workers:

@@ -10,7 +10,6 @@ import asyncio
 import functools
 import hashlib
 import inspect
-import logging
 import math
 import random
 import threading
@@ -22,11 +21,12 @@ from typing import Any
 from workbench.caches import AsyncCache, Cache, Hit
 from workbench.caches.lease import Lease
 from workbench.caches.threads import DaemonThreads
+from workbench.masking import get_logger
 from workbench.names import module_and_name
 from workbench.remedies.flights import Flights
 from workbench.remedies.tiers import Frozen, MemoInfo, call_key, freeze
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: A generator that needs the cache asked (a callable), a flight's landing (a future), a pause (seconds) or the answer
 #: computed (`CALL`), is sent what came of it, and returns the answer.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from workbench.errors import MissingExtraError, NotApplicableError, UsageError
+from workbench.errors import MissingExtraError, NotApplicableError, UsageError, one_line
 from workbench.names import shown_name
 from workbench.proc import cores_allowed
 from workbench.remedy import Func, Run, remedy
@@ -108,7 +108,7 @@ def _call(packed_func: bytes, packed_item: bytes) -> bytes:
     try:
         func, item = pickle.loads(packed_func), pickle.loads(packed_item)
     except Exception as error:
-        text = f"a worker process can't load the function or an item: {type(error).__name__}: {error}"
+        text = f"a worker process can't load the function or an item: {one_line(error)}"
         raise NotApplicableError(text) from None
     return _packed(func(item), "an answer")
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from workbench.coroutines import run_coroutine
-from workbench.errors import NotApplicableError
+from workbench.errors import NotApplicableError, one_line
 from workbench.names import shown_name
 from workbench.remedy import Func, remedy
 
@@ -229,7 +229,7 @@ def _unpacked(packed: bytes) -> Func:
     try:
         func: Func = pickle.loads(packed)
     except Exception as error:
-        text = f"a worker process can't load the function or an item: {type(error).__name__}: {error}"
+        text = f"a worker process can't load the function or an item: {one_line(error)}"
         raise NotApplicableError(text) from None
     return func
 

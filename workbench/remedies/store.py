@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import logging
 import math
 import os
 import threading
@@ -18,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import UsageError
+from workbench.masking import get_logger
 from workbench.names import shown_name
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 #: An answer that took longer to write is too large to be read while others wait.

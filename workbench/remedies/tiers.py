@@ -6,7 +6,6 @@ Nothing here waits, awaits or computes, so that the plain and the async shell in
 from __future__ import annotations
 
 import functools
-import logging
 import math
 import os
 import pickle
@@ -20,11 +19,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from workbench.errors import UsageError
+from workbench.masking import get_logger
 from workbench.names import shown_name
 from workbench.remedies.flights import Flight, Flights
 from workbench.remedies.store import AnswerFiles
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: An answer that takes more stays on disk only, so that maxsize answers take at most as many megabytes.
 LARGEST_WARM_BYTES = 1_000_000

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from workbench.errors import MissingServerError, UsageError
+from workbench.masking import masked
 from workbench.services.servers import SERVERS
 from workbench.services.service import ChildService, Service
 
@@ -30,7 +31,10 @@ _lock = Lock()
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A server as this machine has it: its program and version, or a URL from the environment, or how to get it."""
+    """A server as this machine has it: its program and version, or a URL from the environment, or how to get it.
+
+    The URL is there to be shown: a password in it is masked.
+    """
 
     name: str
     program: str | None
@@ -61,7 +65,7 @@ def find() -> list[Found]:
     for name, server in SERVERS.items():
         program = server.program()
         version = server.version(program) if program else None
-        url = os.environ.get(server.variable)
+        url = masked(os.environ.get(server.variable, "")) or None
         where = str(program) if program else None
         found.append(Found(name=name, program=where, version=version, url=url, install=server.how_to_get))
     return found

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from workbench import light
 from workbench.errors import ServiceError, UsageError
-from workbench.folders import cache_folder
+from workbench.folders import keep_log
 from workbench.proc import descendants, states_of
 from workbench.services.servers import Command, Place, Server
 
@@ -83,9 +83,9 @@ class Service:
             address = parts.hostname or "127.0.0.1", parts.port or self._server.usual_port
             socket.create_connection(address, timeout=5).close()
         except (OSError, ValueError) as error:
-            shown = self.url.rpartition("@")[2]  # no password in a message
+            shown = self.url.rpartition("@")[2]
             message = f"can't reach the server that {self._server.variable} names ({shown}): {error}"
-            raise ServiceError(message) from error
+            raise ServiceError(message) from None  # the error may quote a piece of the password
 
     def _refuse(self) -> NoReturn:
         raise UsageError(f"{self._server.title} is a server of your own: unset {self._server.variable} to start one")
@@ -239,11 +239,7 @@ class ChildService(Service):
     def _failure(self, reason: str) -> ServiceError:
         """Keep the log where it outlives the folder, and say where."""
         with contextlib.suppress(OSError):
-            text = self._place.log.read_text(errors="replace").strip()
-            kept = cache_folder() / "logs" / f"{self.name}.log"
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_text(text + "\n")
-            reason += f"; it said last {text.splitlines()[-1].strip() if text else 'nothing'!r} (log: {kept})"
+            reason += "; " + keep_log(self.name, self._place.log.read_text(errors="replace"))
         return ServiceError(f"{self._server.title} at {self.url} fails: {reason}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import time
 import warnings
@@ -14,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import UsageError
 from workbench.folders import cache_folder
+from workbench.masking import get_logger
 from workbench.tasks.fetch.rows import FetchRow
 
 if TYPE_CHECKING:
     from joblib import Memory
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 class RowCache:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urljoin
 
 from workbench.errors import FetchError, UsageError
+from workbench.masking import masked
 from workbench.tasks.fetch.incoming import CODINGS, Incoming, Reply
 from workbench.tasks.fetch.rows import FetchRow
 from workbench.tasks.fetch.urls import origin, sendable
@@ -155,7 +156,7 @@ def _redirected(target: str, location: str, hops: int) -> str:
     try:
         return sendable(urljoin(target, location))
     except (FetchError, ValueError) as error:
-        raise FetchError(f"redirected to {location!r:.80}: {error}") from None
+        raise FetchError(f"redirected to {masked(repr(location)):.80}: {error}") from None
 
 
 def _pause_s(reply: Reply, attempts: int, left_s: float, policy: Policy) -> float | None:

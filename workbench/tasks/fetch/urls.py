@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from workbench.errors import FetchError, UsageError
+from workbench.masking import masked
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _RESERVED = "%/:@!$&'()*+,;=~"
@@ -77,7 +78,7 @@ def sendable(url: object) -> str:
     workbench.errors.FetchError: not a URL: '2130706433' is no host name and no IPv4 address
     """
     if not isinstance(url, str):
-        raise FetchError(f"not a URL: {url!r:.80} is of type {type(url).__name__}")
+        raise FetchError(f"not a URL: {masked(repr(url)):.80} is of type {type(url).__name__}")
     if " " in url or not url.isprintable():
         raise FetchError("not a URL: it holds a space, a newline or a control character; percent-encode it")
     try:

@@ -1,6 +1,8 @@
 """Secrets are masked wherever they stand in a text, and other text stays as it is."""
 
+import importlib
 import logging
+import pkgutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -280,9 +282,7 @@ def test_data_are_masked_all_the_way_down() -> None:
     assert masked_all(data) == {"password=***": [Held("token=***"), (1, None, Held("ok", ("redis://:***@h/",)))]}
 
 
-@pytest.mark.parametrize(
-    "start", ["a://b:", "password=", "[parameters: ", "sk-", "'--token', '", "eyJ", "&a", "mysql "]
-)
+@pytest.mark.parametrize("start", ["password=", "[parameters: ", "-----BEGIN PRIVATE KEY-----", "sk-", "eyJ"])
 def test_a_long_text_takes_a_time_that_grows_with_its_length_alone(start: str) -> None:
     """With time that grew as the square of its length this would take hours, and run into the suite's limit."""
     masked(start * (300_000 // len(start)))
@@ -298,18 +298,13 @@ def test_what_is_logged_is_masked(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_every_logger_of_the_workbench_masks() -> None:
-    code = """
-import importlib, logging, pkgutil, workbench
-for module in pkgutil.walk_packages(workbench.__path__, "workbench."):
-    if module.name != "workbench.__main__":
-        importlib.import_module(module.name)
-loggers = {name: logger for name, logger in logging.root.manager.loggerDict.items() if name.startswith("workbench.")}
-loggers = {name: logger for name, logger in loggers.items() if isinstance(logger, logging.Logger)}
-print(len(loggers), [name for name, logger in loggers.items() if not logger.filters])
-"""
-    count, open_ones = subprocess.check_output([sys.executable, "-c", code], text=True).strip().split(" ", 1)
-    assert int(count) >= 10
-    assert open_ones == "[]"
+    for module in pkgutil.walk_packages(workbench.__path__, "workbench."):
+        if module.name != "workbench.__main__":
+            importlib.import_module(module.name)
+    known = logging.root.manager.loggerDict
+    loggers = {name: known[name] for name in known if name.startswith("workbench.") and name in sys.modules}
+    assert len(loggers) >= 10
+    assert [name for name, logger in loggers.items() if isinstance(logger, logging.Logger) and not logger.filters] == []
 
 
 def test_importing_it_is_light() -> None:

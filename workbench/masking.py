@@ -56,7 +56,7 @@ _HEADER = r"\\?[\"']?\s*[:=,]\s*b?\\?[\"']?"
 #: The group ``secret`` of each is masked, but for what is plainly none: see `_hide`, also for ``name`` and ``maybe``.
 _RULES = (
     # Keys written out.
-    r"(?s)-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----(?P<secret>.{0,8000}?)(?:-----END [A-Z0-9 ]{0,40}KEY-----|\Z)",
+    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----(?P<secret>(?:(?!-----END)[\s\S])*)",
     # URLs: the password ends at the last @ before the path; where no port follows the colon, it may hold a slash.
     r"://[^\s/?#:@\[\"'<>]{0,200}:(?P<secret>[^\s/?#\"'<>]{0,500}|(?!\d{1,5}[/?#])[^\s\"'<>]{0,500})@",
     r"://(?P<secret>[\w-]{20,200})@",
@@ -84,7 +84,7 @@ _RULES = (
     # SQL, and what databases say of a row.
     r"(?i)\b(?:password|identified\s+by(?:\s+password)?)(?:\s+|\s*\(\s*)N?" + _QUOTED,
     rf"(?is)\([^()]{{0,400}}?(?:{_EITHER})[^()]{{0,400}}\)\s*VALUES\s*(?P<secret>\(.*\))",
-    r"(?is)\[parameters: (?P<secret>.{0,4000}?)(?:\](?=\s|$)|\Z)",
+    r"(?i)\[parameters: (?P<secret>[^\n]*)",
     r"(?i)\bfailing row contains \((?P<secret>[^\n]*)",
     rf"(?i)\bKey \([^()\n]{{0,200}}?(?:{_EITHER})[^()\n]{{0,200}}\)=\((?P<secret>[^\n]{{0,2000}}?)\)(?=\s|$)",
     rf"(?i)\bDuplicate entry (?P<q>[\"'])(?P<secret>[^\n]{{0,1000}}?)(?P=q) for key [\"'][^\n]{{0,99}}?(?:{_EITHER})",

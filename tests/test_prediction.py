@@ -156,7 +156,7 @@ def test_a_queues_own_work_hides_behind_waiting_at_best():
 
 
 def test_memo_gains_by_duplicates_alone():
-    assert predict(diagnosis(python=1.0), "memo", items=100, distinct=20).speedup == pytest.approx(5)
+    assert predict(diagnosis(python=1.0), "memo", items=100, distinct=0.2).speedup == pytest.approx(5)
     assert predict(diagnosis(sleep=1.0), "memo", items=100, overhead=Overhead(calls_s=1.0)).speedup == pytest.approx(
         0.5
     )
@@ -207,7 +207,8 @@ def test_predictions_stand_beside_what_was_measured(kind):
     ways = {"pool": run, "memo": remedies.memo, "own": remedies.twin(func)}
     found = compare(func, [1, 2] * 8, ways, workers=4, budget_s=5, diagnosis=diagnosis(sleep=0.16), progress=False)
     pool, memo, own = found.rows[1:]
-    # Four workers can't gain more than 4, nor memo more than 8; what the remedies cost, as measured, takes some of it.
+    # Four workers can't gain more than 4, nor memo more than about 8, for equal items don't take quite the same time;
+    # what the remedies cost, as measured, takes some of it.
     assert 2 < pool.predicted_low < pool.predicted <= 4
-    assert 4 < memo.predicted <= 8
+    assert 4 < memo.predicted <= 8.5
     assert own.predicted is None

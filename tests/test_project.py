@@ -40,7 +40,8 @@ BESIDE = ["tasks", "remedies", "queues", "caches", "services", "web"]
 #: and send what a cache keeps: plain data by the same serializer.
 USES = {"remedies": {"caches", "queues", "services"}, "queues": {"caches", "services"}}
 #: The ground floor: what anyone may use, and what uses nothing above it.
-SHARED = {"coroutines", "errors", "folders", "light", "masking", "names", "proc", "progress", "remedy", "targets"}
+GROUND = "coroutines errors folders light masking names proc progress remedy targets ward"
+SHARED = set(GROUND.split())
 
 
 def test_environment_yml_agrees_with_pyproject() -> None:

@@ -6,20 +6,21 @@ Exit codes: 0 done, 1 failed, 2 wrong usage. Progress and logs go to stderr.
 from __future__ import annotations
 
 import argparse
-import atexit
 import dataclasses
 import json
 import logging
-import os
 import sys
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from workbench.errors import RecordError, UsageError, WorkbenchError
 from workbench.masking import masked
 from workbench.records import RESULTS
+from workbench.ward import INTERRUPTED, in_ward
+
+if TYPE_CHECKING:
+    from workbench.comparison.answers import Equal
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,27 +39,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("workbench").setLevel(logging.INFO)
+    return _guarded(lambda: options.command(options))
+
+
+def _guarded(command: Callable[[], int]) -> int:
+    """Return a command's exit code; an error of the workbench is one line on stderr."""
     try:
-        code: int = options.command(options)
+        return command()
     except UsageError as error:
         print(f"workbench: {error}", file=sys.stderr)
         return 2
     except WorkbenchError as error:
         print(f"workbench: {error}", file=sys.stderr)
         return 1
-    return code
 
 
 def run() -> NoReturn:
-    """Run the command and end this process, even where a task has left threads behind that never end."""
-    code = main()
-    left = [thread.name for thread in threading.enumerate() if not (thread.daemon or thread is threading.main_thread())]
-    if left:
-        print(f"workbench: ended with threads of the task still running: {', '.join(left[:3])}", file=sys.stderr)
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-        os._exit(code)
-    sys.exit(code)
+    """Run the command and end this process."""
+    sys.exit(main())
 
 
 class _Parser(argparse.ArgumentParser):
@@ -185,6 +183,13 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     command.add_argument(
         "--budget", type=_seconds, default=30.0, metavar="30s", help="time it may take (%(default)s s)"
     )
+    command.add_argument(
+        "--equal", type=_equal, metavar="approx:1e-9", help="call answers equal that are this near, relatively (exact)"
+    )
+    command.add_argument(
+        "--repeat-effects", action="store_true", help="repeat the task although each call prints, writes or sends"
+    )
+    command.add_argument("--dry-run", action="store_true", help="say how often it would be called, and call nothing")
     command.add_argument("--json", action="store_true", help="write JSON to stdout instead of a table")
     command.add_argument("--out", type=Path, metavar="FILE", help="write the JSON to a file")
     command.set_defaults(command=_compare)
@@ -194,27 +199,75 @@ def _seconds(text: str) -> float:
     return float(text.removesuffix("s"))
 
 
+def _equal(text: str) -> Equal:
+    from workbench.comparison.answers import approximately
+
+    kind, _, tolerance = text.partition(":")
+    try:
+        if kind != "approx":
+            raise ValueError
+        return approximately(float(tolerance or "1e-9"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: pass approx:1e-9, or another relative difference") from None
+
+
 def _compare(options: argparse.Namespace) -> int:
+    """Compare in a child process, for the task may leave anything behind."""
+    _check_writable(options.out)
+    limit_s = 2 * options.budget + 60
+    code, results = in_ward(lambda results: _guarded(lambda: _compare_here(options, results)), limit_s)
+    sys.stdout.write(results)
+    if code is None:
+        print(f"workbench: an item did not end: the comparison was ended after {limit_s:g} s", file=sys.stderr)
+        return 1
+    return code
+
+
+def _compare_here(options: argparse.Namespace, results: TextIO) -> int:
     from workbench.comparison import compare
-    from workbench.diagnosis.targets import parse_target
+    from workbench.diagnosis import parse_target
     from workbench.targets import WithoutItem, load_callable, read_items
 
     target = parse_target(options.target)
     if target.kind != "callable":
         raise UsageError(f"{options.target!r} names no callable: pass file.py:callable or package.module:callable")
-    _check_writable(options.out)
     func = load_callable(target.value, target.name)
     if options.items:
         items = read_items(options.items)
     else:
         func, items = WithoutItem(func), list(range(options.repeat))
     wanted = options.remedies.split(",") if options.remedies else None
-    comparison = compare(func, items, wanted, budget_s=options.budget)
-    text = json.dumps(comparison.to_json(), indent=1, ensure_ascii=False)
+    if options.dry_run:
+        results.write(f"{options.target} was not called. {_most_calls(len(items))}\n")
+        return 0
+    try:
+        found = compare(
+            func,
+            items,
+            wanted,
+            budget_s=options.budget,
+            equal=options.equal,
+            repeat_effects=options.repeat_effects,
+        )
+    except KeyboardInterrupt as interrupt:
+        found, code = interrupt.comparison, INTERRUPTED  # type: ignore[attr-defined]
+    else:
+        code = 0
+    text = json.dumps(found.to_json(), indent=1, ensure_ascii=False)
     if options.out is not None:
         options.out.write_text(text + "\n", encoding="utf-8")
-    print(text if options.json else comparison.summary())
-    return 0
+    results.write(f"{text if options.json else found.summary()}\n")
+    return code
+
+
+def _most_calls(items: int) -> str:
+    """Say how often a comparison would call a task."""
+    from workbench.comparison.bench import FEW, MOST_ROUNDS
+
+    return (
+        f"A comparison would call it at most {min(items, FEW + 1)} times if each call prints, writes or sends, "
+        f"else with each of the {items} items at most {MOST_ROUNDS} times under each remedy."
+    )
 
 
 def _services(options: argparse.Namespace) -> int:

@@ -130,7 +130,7 @@ def _(result: Comparison) -> Figure:
 def _draw_curves(axes: Axes, curves: pd.DataFrame) -> None:
     for (name, curve), colour in zip(_groups(curves, "remedy"), LINE_COLOURS * 3, strict=False):
         axes.plot(curve["workers"], curve["speedup"], "o-", markersize=4, color=colour, label=name)
-    axes.set(xscale="log", yscale="log", xlabel="workers", ylabel="speed-up over one worker")
+    axes.set(xscale="log", yscale="log", xlabel="workers", ylabel="speed-up over the baseline")
     for axis in "xy":
         _plain_ticks(axes, axis)
     axes.legend(frameon=False, labelcolor=_INK, fontsize=8)

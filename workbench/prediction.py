@@ -5,7 +5,8 @@
 that others can do at the same time, *w* (``network``, ``sleep``, the rest of ``child``), waiting for the disk, *d*, and
 what stays serial, *s* (``lock``, ``other``, where they are more than doubt). Waiting for a core (``runqueue``)
 stretches g and n alike where the task was pushed off it, and is part of w where it had waited and came back, as the
-counts of switches tell. The items tell their number *N* and how many of them are distinct, *D*.
+counts of switches tell. The items tell their number *N*, and *D*, the share of the time that those take which differ
+from all before them.
 `workbench.comparison.forecast` measures the rest: how many cores the machine has to give just now, *C*; how many writes
 the disk takes at once, *E*; in which share of the time somebody holds the GIL, for native code may hold it too, as that
 of ``json`` does, which moves time from n to g; and, with functions that do nothing, what the remedy itself costs
@@ -26,7 +27,8 @@ processes        the same
 cluster          the same, with a worker for each core
 asyncio          s + b + max(g + n + o (1 - k / N), (g + n + w + d) p)
 queue            s + max(o + (g + n) / min(C, k), (g + n + w + d) p)
-memo             (g + n + w + d + s) D / N + o
+memo             (g + n + w + d + s) D + o
+compiled         at most n + w + d + s less, for whatever machine code takes instead of g
 ================ ==============================================================================
 
 A queue's own work, *o*, is done by the same cores: publishing, the broker, and the workers' part of it. It hides behind
@@ -60,17 +62,23 @@ DOUBT = 0.2
 CROWDING = 0.3
 #: joblib looks for answers this often, so a pool of processes may be done that much earlier than it is seen to be.
 POLL_S = 0.01
+#: How many times as fast machine code may be as the Python that it was.
+QUICKEST = 1_000
 #: Where between the fast and the slow end the prediction lies.
 LIKELY = 0.25
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A speed-up (baseline time ÷ remedy time) that is expected, and the interval that it is expected in."""
+    """A speed-up (baseline time ÷ remedy time) that is expected, and the interval that it is expected in.
+
+    ``bound`` says that no more is known than ``high``, what can be gained at most.
+    """
 
     speedup: float
     low: float
     high: float
+    bound: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,7 @@ class Demand:
     disk_s: float
     serial_s: float
     items: int
-    distinct: int
+    distinct: float
     item_times_s: Sequence[float] = ()
 
     @classmethod
@@ -104,7 +112,7 @@ class Demand:
         diagnosis: Diagnosis,
         *,
         items: int,
-        distinct: int,
+        distinct: float,
         share: float = 1.0,
         gil: float | None = None,
         item_times_s: Sequence[float] = (),
@@ -169,7 +177,7 @@ def predict(
     model: Model,
     *,
     items: int,
-    distinct: int | None = None,
+    distinct: float = 1.0,
     workers: int = 1,
     cores: float = 1,
     disks: float = math.inf,
@@ -187,7 +195,7 @@ def predict(
     model
         ``threads``, ``free threads``, ``asyncio``, ``processes``, ``cluster``, ``queue`` or ``memo``.
     items, distinct
-        How many items there are, and how many of them differ; all when None.
+        How many items there are, and the share of the task's time that those take which differ from all before them.
     workers, cores, disks
         How many workers the remedy has, how many cores there are for them, and how many writes the disk takes at once.
     gil
@@ -213,20 +221,18 @@ def predict(
     >>> found = predict(diagnosis, "threads", items=100, workers=4, cores=2)
     >>> round(found.speedup, 1), found.low < 4 <= found.high
     (4.0, True)
-    >>> predict(diagnosis, "memo", items=100, distinct=25).speedup
+    >>> predict(diagnosis, "memo", items=100, distinct=0.25).speedup
     4.0
     """
     if model not in MODELS:
         raise UsageError(f"there is no model {model!r}; there are {', '.join(MODELS)}")
-    demand = Demand.of(
-        diagnosis, items=items, distinct=distinct or items, share=share, gil=gil, item_times_s=item_times_s
-    )
+    demand = Demand.of(diagnosis, items=items, distinct=distinct, share=share, gil=gil, item_times_s=item_times_s)
     if not demand.total_s > 0:
         raise UsageError("the diagnosis has no time in its parts: nothing can be predicted from it")
     fast_s, slow_s = MODELS[model](demand, min(workers, items), Machine(cores, disks), overhead)
     likely_s = fast_s + LIKELY * (slow_s - fast_s)
     low, high = demand.total_s / slow_s / (1 + DOUBT), demand.total_s / fast_s * (1 + DOUBT)
-    return Prediction(demand.total_s / likely_s, low, high)
+    return Prediction(demand.total_s / likely_s, low, high, bound=model in BOUNDS)
 
 
 def _threads(demand: Demand, workers: int, machine: Machine, overhead: Overhead) -> tuple[float, float]:
@@ -274,8 +280,12 @@ def _queue(demand: Demand, workers: int, machine: Machine, overhead: Overhead) -
     return bound_s + demand.serial_s, max(bound_s, slow_s) + demand.serial_s
 
 
+def _compiled(demand: Demand, workers: int, machine: Machine, overhead: Overhead) -> tuple[float, float]:
+    return max(demand.total_s - demand.gil_s, demand.total_s / QUICKEST), demand.total_s
+
+
 def _memo(demand: Demand, workers: int, machine: Machine, overhead: Overhead) -> tuple[float, float]:
-    time_s = demand.total_s * demand.distinct / demand.items + overhead.calls_s
+    time_s = demand.total_s * demand.distinct + overhead.calls_s
     return time_s, time_s
 
 
@@ -287,7 +297,10 @@ MODELS: dict[Model, Callable[[Demand, int, Machine, Overhead], tuple[float, floa
     "cluster": _cluster,
     "queue": _queue,
     "memo": _memo,
+    "compiled": _compiled,
 }
+#: Models that say no more than what can be gained at most.
+BOUNDS: frozenset[Model] = frozenset({"compiled"})
 
 
 def _pool_s(demand: Demand, workers: int, machine: Machine, *, gil_s: float, crowded_s: float) -> tuple[float, float]:

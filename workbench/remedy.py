@@ -10,7 +10,7 @@ from workbench.errors import UsageError
 
 Func = Callable[[Any], Any]
 #: How `workbench.prediction` sees a remedy; empty for one whose gain it can't predict.
-Model = Literal["", "threads", "free threads", "asyncio", "processes", "cluster", "queue", "memo"]
+Model = Literal["", "threads", "free threads", "asyncio", "processes", "cluster", "queue", "memo", "compiled"]
 
 
 class Run(Protocol):
@@ -52,6 +52,9 @@ class Traits:
         the smaller is recommended.
     model
         How `workbench.prediction` sees it, a `Model`.
+    start_s
+        Seconds that getting its workers to work for the first time may take on a slow machine: with less time left it
+        is not started.
 
     Raises
     ------
@@ -67,6 +70,7 @@ class Traits:
     price: str = ""
     effort: int = 1
     model: Model = ""
+    start_s: float = 0.0
 
     def __post_init__(self) -> None:
         for name, default in _DEFAULTS.items():
@@ -98,12 +102,13 @@ def remedy(
     price: str = "",
     effort: int = 1,
     model: Model = "",
+    start_s: float = 0.0,
 ) -> Callable[[_Run], _Run]:
     """Mark a function ``run(func, items, *, workers=None) -> list`` as a remedy, with what it says of itself.
 
     Parameters
     ----------
-    scales, per_core, assumes, pure, in_order, price, effort, model
+    scales, per_core, assumes, pure, in_order, price, effort, model, start_s
         See `Traits`.
 
     Returns
@@ -131,7 +136,7 @@ def remedy(
     """
     traits = Traits(
         scales=scales, per_core=per_core, assumes=assumes, pure=pure,
-        in_order=in_order, price=price, effort=effort, model=model,
+        in_order=in_order, price=price, effort=effort, model=model, start_s=start_s,
     )  # fmt: skip
 
     def mark(run: _Run) -> _Run:

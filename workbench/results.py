@@ -343,7 +343,8 @@ class Comparison(Result):
     def curves(self) -> pd.DataFrame:
         """Return what the search for the number of workers found: ``remedy``, ``workers``, ``seconds``, ``speedup``.
 
-        Seconds are for all items, by the quickest of a few runs of a sample; speed-ups are against one worker.
+        Seconds are for all items, by the quickest of a few runs of a sample; speed-ups are over the baseline or, where
+        that has no time, over the fewest workers that were tried.
         """
         return self.tables()[1].frame()
 
@@ -361,8 +362,9 @@ class Comparison(Result):
             for remedy, at, workers in [name.rpartition("@")]
             if at
         ]
-        alone_s = {remedy: seconds for remedy, workers, seconds in found if workers == 1}
-        return tuple((remedy, workers, s, alone_s[remedy] / s) for remedy, workers, s in found)
+        plain_s = self.rows[0].median_s if self.rows else None
+        fewest_s = {remedy: seconds for remedy, _, seconds in reversed(found)}
+        return tuple((remedy, workers, s, (plain_s or fewest_s[remedy]) / s) for remedy, workers, s in found)
 
     def _repr_html_(self) -> str:
         return f"{self.tables()[0].html()}<p>{escape(self.reason)}</p>"

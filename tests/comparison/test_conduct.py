@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -240,35 +241,6 @@ def test_the_command_ends_though_a_task_hangs_under_one_remedy(tmp_path):
     command += ["--remedies", "threads,memo", "--budget", "12s"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0
-    assert "threads: not done after" in done.stdout
-    assert any(line.split()[:1] == ["memo"] and line.split()[1] != "–" for line in done.stdout.splitlines())
-    assert "ended with threads of the task still running" in done.stderr
-
-
-@pytest.mark.parametrize("later", [False, True])
-def test_each_item_is_timed_by_the_least_of_two_runs(later):
-    async def nap_later(seconds):
-        time.sleep(seconds)
-
-    func = nap_later if later else time.sleep
-    items = [0.03, 0.002, 0.002]
-    conduct = Conduct(func, items)
-    with conduct.first_run(items):
-        remedies.sequential(conduct.timed(func), [0.3, *items[1:]])  # as if the first call had to connect
-    with conduct.second_run():
-        remedies.sequential(conduct.timed(func), items[:2])
-    assert len(conduct.item_times_s) == 3
-    assert conduct.item_times_s[0] < 0.3
-    assert conduct.uneven
-    assert conduct.share(slice(1)) > 0.5
-    assert conduct.share(slice(None)) == 1
-
-
-def test_quick_items_are_taken_for_alike():
-    items = list(range(4))
-    conduct = Conduct(abs, items)
-    with conduct.first_run(items):
-        remedies.sequential(conduct.timed(abs), items)
-    assert not conduct.item_times_s
-    assert not conduct.uneven
-    assert conduct.share(slice(3)) == 0.75
+    assert re.search(r"threads: not done after [\d.]+ s: the thread workbench-threads still runs", done.stdout)
+    assert "memo: a thread of threads still runs, and nothing is timed beside it" in done.stdout
+    assert "Keep it as it is" not in done.stdout

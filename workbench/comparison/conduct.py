@@ -5,23 +5,16 @@ A remedy may repeat, reorder, copy or leave out calls. Whether that is still the
 
 from __future__ import annotations
 
-import inspect
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from math import fsum
-from statistics import fmean, pstdev
 from typing import Any
 
 from workbench.comparison.effects import changed, compared_effects, copied, effects, state_of, written_files
 from workbench.comparison.leftovers import children_now, end_children, threads_now
 
+Block = Sequence[int]
 #: Names that are told of many.
 SHOWN = 3
-#: Items that take this long, on average, are timed: the clock costs them less than a thousandth.
-LONG_S = 0.0005
-#: Items take unlike times from this standard deviation on, as a share of the mean; one late item does not make it.
-UNEVEN = 0.5
 
 
 class Conduct:
@@ -35,52 +28,32 @@ class Conduct:
 
     def __init__(self, func: Callable[[Any], Any], items: Sequence[Any]) -> None:
         self._func = func
+        self._items = items
         self._intact = copied(items)
+        self._before: dict[str, Any] | None = None
         self._spared = set(children_now())
-        #: The first item that it changes, and all of them after its run.
+        #: The first item that it changes.
         self.changes = ""
-        self._after: Sequence[Any] = items
         #: How its answers differ when it is asked again.
         self.unsteady = ""
         #: What it does to variables outside whenever it runs: in the whole run.
         self.effects: dict[str, Any] = {}
         self.files: set[str] = set()
-        self._items = len(items)
-        self._noted_s: list[float] = []
-        #: Seconds that each item takes, the least of those seen; empty where that is not known.
-        self.item_times_s: list[float] = []
+        #: What it does outside with every call, in words, as in "sends POST to …"; empty where nothing was seen.
+        self.outward = ""
         self._left_threads: list[str] = []
         self._left_commands: set[str] = set()
 
-    def timed(self, func: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """Return a function that does the same, and so tells, for the run to come, how long each item takes.
-
-        The run has to do the items in their order, one at a time, in this process.
-        """
-        self._noted_s = []
-        return _noting(func, self._noted_s)
-
-    def share(self, part: slice) -> float:
-        """Return the share of the task's time that these items take; that of their number where that isn't known."""
-        if not self.item_times_s:
-            return len(range(self._items)[part]) / self._items
-        return fsum(self.item_times_s[part]) / fsum(self.item_times_s)
-
-    @property
-    def uneven(self) -> bool:
-        """Whether items are known to take unlike times."""
-        return bool(self.item_times_s) and pstdev(self.item_times_s) > UNEVEN * fmean(self.item_times_s)
-
     @contextmanager
-    def first_run(self, items: Sequence[Any]) -> Iterator[None]:
-        """Watch the whole task, which gets these items."""
-        before = state_of(self._func)
+    def first_run(self, block: Block) -> Iterator[None]:
+        """Watch some of the items done for the first time: effects are those of all of them so far."""
+        if self._before is None:
+            self._before = state_of(self._func)
         yield
-        self.effects = effects(before, state_of(self._func))
-        long = len(self._noted_s) == self._items and fsum(self._noted_s) >= LONG_S * self._items
-        self.item_times_s = self._noted_s if long else []
-        if self._intact is not None and (change := changed(self._intact, items)):
-            self.changes, self._after = change, items
+        self.effects = effects(self._before, state_of(self._func))
+        if self._intact is not None:
+            before = [self._intact[index] for index in block]
+            self.changes = self.changes or changed(before, [self._items[index] for index in block], block)
 
     @contextmanager
     def second_run(self) -> Iterator[None]:
@@ -88,8 +61,6 @@ class Conduct:
         before, threads, children = state_of(self._func), threads_now(), set(children_now())
         with written_files() as files:
             yield
-        if self.item_times_s:  # the first call of all may have paid for imports and connections
-            self.item_times_s[: len(self._noted_s)] = map(min, self.item_times_s, self._noted_s)
         again = effects(before, state_of(self._func))
         self.effects = {name: effect for name, effect in self.effects.items() if name in again}
         self.files = files
@@ -104,18 +75,20 @@ class Conduct:
         """Return the variables that the task changes, as they are now."""
         return state_of(self._func) if self.effects else {}
 
-    def compared(self, before: dict[str, Any], items: Sequence[Any]) -> tuple[str, str]:
+    def compared(self, before: dict[str, Any], items: Sequence[Any], block: Block) -> tuple[str, str]:
         """Say what a remedy's run did otherwise than the task does to items and variables, and what in another order.
 
         Parameters
         ----------
         before
             What `state` returned before the run.
-        items
-            Those that it got, after its run.
+        items, block
+            Those that it got, after its run: all that were watched at first. And their numbers.
         """
-        if self._intact is not None and (other := changed(self._after if self.changes else self._intact, items)):
-            return f"leaves its items otherwise than the task does: {other}", ""
+        if self._intact is not None:
+            after = self._items if self.changes else self._intact
+            if other := changed([after[index] for index in block], items, block):
+                return f"leaves its items otherwise than the task does: {other}", ""
         return compared_effects(self.effects, effects(before, self.state()))
 
     def clean_up(self) -> None:
@@ -146,27 +119,6 @@ class Conduct:
             if self._left_commands
             else "",
         )
-
-
-def _noting(func: Callable[[Any], Any], times_s: list[float]) -> Callable[[Any], Any]:
-    """Return a function that does the same and notes the seconds of each call."""
-    if inspect.iscoroutinefunction(func):
-
-        async def noting_later(item: Any) -> Any:
-            start_s = time.perf_counter()
-            answer = await func(item)
-            times_s.append(time.perf_counter() - start_s)
-            return answer
-
-        return noting_later
-
-    def noting(item: Any) -> Any:
-        start_s = time.perf_counter()
-        answer = func(item)
-        times_s.append(time.perf_counter() - start_s)
-        return answer
-
-    return noting
 
 
 def _some(names: Any) -> str:

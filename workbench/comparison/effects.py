@@ -30,15 +30,15 @@ def copied(items: Sequence[Any]) -> list[Any] | None:
         return None
 
 
-def changed(before: Sequence[Any], after: Sequence[Any]) -> str:
-    """Return the first item that isn't as it was, in a line; nothing where all are.
+def changed(before: Sequence[Any], after: Sequence[Any], numbers: Sequence[int] | None = None) -> str:
+    """Return the first item that isn't as it was, in a line; nothing where all are. Numbers: if they are some of many.
 
     Examples
     --------
     >>> changed([[1], [2]], [[1], [2, 3]])
     'item 1: [2, 3] instead of [2]'
     """
-    for index, (was, now) in enumerate(zip(before, after, strict=True)):
+    for index, was, now in zip(numbers or range(len(before)), before, after, strict=True):
         if was is not now and not _alike(was, now):
             return f"item {index}: {_short(now)} instead of {_short(was)}"
     return ""

@@ -41,7 +41,7 @@ def tolerant(func: Func) -> Func:
         async def answer_later(item: Any) -> Any:
             try:
                 return await func(item)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 return Raised(type(error).__name__, str(error))
 
         wrapped: Any = answer_later
@@ -51,7 +51,7 @@ def tolerant(func: Func) -> Func:
         def answer(item: Any) -> Any:
             try:
                 return func(item)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 return Raised(type(error).__name__, str(error))
 
         wrapped = answer
@@ -60,15 +60,19 @@ def tolerant(func: Func) -> Func:
     return made
 
 
-def raised_by(answers: Sequence[Any]) -> str:
-    """Tell in a line which items raised, and what; nothing where none did.
+def raised_by(answers: Sequence[Any], numbers: Sequence[int] | None = None) -> str:
+    """Tell in a line which items raised, and what; nothing where none did. Numbers are the items', if they are some.
 
     Examples
     --------
     >>> raised_by([1, Raised("ValueError", "too small"), 3])
     '1 of 3 items raise, the same each time: item 1 (ValueError: too small)'
     """
-    failed = {index: answer for index, answer in enumerate(answers) if isinstance(answer, Raised)}
+    failed = {
+        index: answer
+        for index, answer in zip(numbers or range(len(answers)), answers, strict=True)
+        if isinstance(answer, Raised)
+    }
     if not failed:
         return ""
     shown = ", ".join(f"item {index} ({answer})" for index, answer in list(failed.items())[:SHOWN])

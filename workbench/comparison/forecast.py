@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 import os
 import pickle
 import sys
@@ -16,7 +17,9 @@ from dataclasses import dataclass
 from statistics import mean, median
 from typing import Any
 
-from workbench.diagnosis import diagnose
+from workbench.comparison.conduct import Block
+from workbench.comparison.task import Task
+from workbench.diagnosis import Diagnosing
 from workbench.prediction import Overhead, Prediction, predict
 from workbench.proc import cores_allowed
 from workbench.remedy import Remedy, Run
@@ -36,22 +39,22 @@ TURNS = 20
 MATTERS = 0.05
 #: Seconds for which to look for the GIL at least, and answers to weigh.
 LOOK_S, WEIGHED = 0.3, 5
+#: Calls that do nothing, to measure what a remedy itself costs: as many as there are items, but no more than these.
+MOST_CALLS = 2_000
 
 
 @dataclass(frozen=True)
 class Forecast:
     """All that the predictions for one task have in common.
 
-    ``diagnosis`` is of that ``share`` of ``items``, done by the baseline; ``item_times_s`` is what each takes, empty
-    where they take alike; ``gil`` is None where native code doesn't matter.
+    ``diagnosis`` is of that ``share`` of the task, done by the baseline; ``gil`` is None where native code doesn't
+    matter, and ``distinct`` the share of the task's time that its distinct items take.
     """
 
-    func: Callable[[Any], Any]
-    items: Sequence[Any]
-    distinct: int
+    task: Task
     diagnosis: Diagnosis
     share: float
-    item_times_s: Sequence[float]
+    distinct: float
     cores: float
     gil: float | None
     answer_bytes: int
@@ -60,69 +63,86 @@ class Forecast:
     def of(
         cls,
         run: Run,
-        func: Callable[[Any], Any],
-        items: Sequence[Any],
-        answers: Sequence[Any],
+        task: Task,
+        block: Block,
         *,
-        every: int,
-        share: float,
-        item_times_s: Sequence[float] = (),
-        diagnosis: Diagnosis | None = None,
+        diagnosis: Diagnosis | None,
+        may_repeat: bool,
+        time_s: float,
     ) -> Forecast:
         """Measure them.
 
         Parameters
         ----------
-        run, func, items
+        run, task
             The baseline and the task.
-        answers
-            What it answers.
-        every, share
-            One in so many items is diagnosed, which together take this share of the time; all of them were where a
-            ``diagnosis`` is given.
-        item_times_s
-            What each item takes, where that is known and they differ much.
+        block
+            The items that were diagnosed, or are to be.
+        diagnosis
+            Of these, once each; made here where it is None.
+        may_repeat
+            Whether items may be done again to see more.
+        time_s
+            How long to diagnose, and to measure the machine, about.
         """
-        some = list(items)[::every]
-        found: Diagnosis = diagnosis or diagnose(run, func, some)
-        native = found.parts.get("native", 0.0) > MATTERS * found.wall_s
+        again = block[: max(1, math.ceil(time_s / task.item_s))] if task.item_s else block
+        if diagnosis is None:
+            diagnosis, block = _diagnose(run, task, again, time_s), again
+        native = diagnosis.parts.get("native", 0.0) > MATTERS * diagnosis.wall_s
+        looks = native and may_repeat and time_s >= LOOK_S
         return cls(
-            func=func,
-            items=items,
-            distinct=count_distinct(items),
-            diagnosis=found,
-            share=1.0 if diagnosis else share,
-            item_times_s=item_times_s,
-            cores=cores_to_give(cores_allowed()),
-            gil=gil_share(lambda: _keep_on(run, func, some)) if native else None,
-            answer_bytes=_bytes(answers),
+            task=task,
+            diagnosis=diagnosis,
+            share=task.share(block),
+            distinct=task.share(first_of_each(task.items)),
+            cores=cores_to_give(cores_allowed()) if time_s >= LOOK_S else float(cores_allowed()),
+            gil=gil_share(lambda: _keep_on(run, task.func, task.fresh(again))) if looks else None,
+            answer_bytes=_bytes(list(task.answers.values())),
         )
+
+    def at_best(self, remedy: Remedy, workers: int | None) -> Prediction:
+        """Predict the speed-up of a remedy that itself costs nothing, with as many workers as there are items."""
+        workers = workers or (cores_allowed() if remedy.traits.per_core else len(self.task.items))
+        return self._predict(remedy, workers, Overhead())
 
     def predict(self, remedy: Remedy, workers: int | None) -> Prediction:
         """Predict the speed-up of a remedy with so many workers; their number is the remedy's own where it is None."""
-        traits = remedy.traits
+        traits, task = remedy.traits, self.task
         workers = workers or (cores_allowed() if traits.per_core else 1)
+        some = task.items[:MOST_CALLS]
+        found = measure_overhead(
+            remedy.run, task.func, some, workers, answer_bytes=self.answer_bytes, by_name=traits.model == "queue"
+        )
+        scale = len(task.items) / len(some)
+        overhead = Overhead(found.calls_s * scale, found.start_s, found.turns_s * scale)
+        return self._predict(remedy, workers, overhead)
+
+    def _predict(self, remedy: Remedy, workers: int, overhead: Overhead) -> Prediction:
+        task = self.task
         disk = self.diagnosis.parts.get("disk", 0.0) > MATTERS * self.diagnosis.wall_s
         return predict(
             self.diagnosis,
-            traits.model,
-            items=len(self.items),
+            remedy.traits.model,
+            items=len(task.items),
             distinct=self.distinct,
             workers=workers,
             cores=self.cores,
             disks=disks_to_give(workers) if disk else workers,
             gil=self.gil,
             share=self.share,
-            item_times_s=self.item_times_s,
-            overhead=measure_overhead(
-                remedy.run,
-                self.func,
-                self.items,
-                workers,
-                answer_bytes=self.answer_bytes,
-                by_name=traits.model == "queue",
-            ),
+            item_times_s=task.item_times_s,
+            overhead=overhead,
         )
+
+
+def _diagnose(run: Run, task: Task, block: Block, time_s: float) -> Diagnosis:
+    """Diagnose some items, again and again for so long, as nothing has changed them."""
+    with Diagnosing("items") as looking:
+        end_s = time.perf_counter() + time_s
+        while looking.runs == 0 or time.perf_counter() < end_s:
+            looking.runs += 1
+            run(task.func, task.fresh(block))
+    return looking.result
 
 
 def _keep_on(run: Run, func: Callable[[Any], Any], items: Sequence[Any]) -> None:
@@ -308,19 +328,23 @@ def _alone_and_together_s(pool: Executor, action: Callable[[int], None], many: i
     return median(times_s[1]), median(times_s[many])
 
 
-def count_distinct(items: Sequence[Any]) -> int:
-    """Return how many items differ; all of them where that can't be found out.
+def first_of_each(items: Sequence[Any]) -> list[int]:
+    """Return the numbers of the items that differ from all before them; of all where that can't be found out.
 
     Examples
     --------
-    >>> count_distinct([1, 1.0, 1, True]), count_distinct([[1], [2], [1]]), count_distinct([print, lambda: 1])
-    (3, 2, 2)
+    >>> first_of_each([1, 1.0, 1, True]), first_of_each([[1], [2], [1]]), first_of_each([print, lambda: 1])
+    ([0, 1, 3], [0, 1], [0, 1])
     """
     try:
-        return len({(type(item), item) for item in items})
+        keys: list[Any] = [(type(item), item) for item in items]
+        hash(tuple(keys))
     except TypeError:  # not hashable
-        pass
-    try:
-        return len({pickle.dumps(item) for item in items})
-    except Exception:  # whatever an item's __reduce__ raises
-        return len(items)
+        try:
+            keys = [pickle.dumps(item) for item in items]
+        except Exception:  # whatever an item's __reduce__ raises
+            return list(range(len(items)))
+    first: dict[Any, int] = {}
+    for number, key in enumerate(keys):
+        first.setdefault(key, number)
+    return list(first.values())

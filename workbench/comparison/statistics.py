@@ -15,7 +15,8 @@ normal.
 more than 5 % of A/A trials. Here there are a few planned looks, after 8, 16, 32, … rounds, and look *k* may spend
 ``5 % / ((k + 1) (k + 2))`` of the error rate, half of it in all; a last look, when time is up, spends what is left.
 By Bonferroni's inequality at most 5 % of all comparisons of equal code claim a difference, and at least 95 % of the
-reported intervals hold the true ratio (alpha spending: Lan and DeMets, *Biometrika* 70 (1983), 659-663).
+reported intervals hold the true ratio (alpha spending: Lan and DeMets, *Biometrika* 70 (1983), 659-663). The 5 % are
+the table's: each of several rivals that enter the rounds gets an equal part of them, fixed before the first round.
 """
 
 from __future__ import annotations
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 ERROR_RATE = 0.05
 #: Rounds at the first planned look; each later look comes at twice as many.
 FIRST_LOOK = 8
-#: Student's t, 97.5 % quantile, by degrees of freedom: for comparisons cut short before the first look.
-STUDENT_T = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447}
 #: A round that takes so many times the median is an outlier.
 OUTLIER = 2.0
 #: Times drift when they rise or fall by this much (log ratio), beyond so many standard deviations of chance.
@@ -87,8 +86,8 @@ def is_look(rounds: int) -> bool:
     return rounds >= FIRST_LOOK and rounds % FIRST_LOOK == 0 and (rounds // FIRST_LOOK).bit_count() == 1
 
 
-def error_rate(rounds: int, *, last: bool) -> float:
-    """Return the share of the error rate that a look after this many rounds may spend.
+def error_rate(rounds: int, *, last: bool, rivals: int = 1) -> float:
+    """Return the share of the error rate that a look at one rival after this many rounds may spend.
 
     Parameters
     ----------
@@ -96,6 +95,8 @@ def error_rate(rounds: int, *, last: bool) -> float:
         Rounds so far, one or more.
     last
         Whether there will be no further look; that is for the clock to decide, never for the values.
+    rivals
+        How many share the error rate.
 
     Examples
     --------
@@ -105,10 +106,10 @@ def error_rate(rounds: int, *, last: bool) -> float:
     0.0375
     """
     look = 1 + max(0, (rounds - 1) // FIRST_LOOK).bit_length()
-    return ERROR_RATE * (1 / 2 + 1 / (look + 1) if last else 1 / ((look + 1) * (look + 2)))
+    return ERROR_RATE / rivals * (1 / 2 + 1 / (look + 1) if last else 1 / ((look + 1) * (look + 2)))
 
 
-def interval(baseline_s: Sequence[float], remedy_s: Sequence[float], *, last: bool) -> Interval:
+def interval(baseline_s: Sequence[float], remedy_s: Sequence[float], *, last: bool, rivals: int = 1) -> Interval:
     """Estimate a speed-up from the times of the same rounds.
 
     Parameters
@@ -117,6 +118,8 @@ def interval(baseline_s: Sequence[float], remedy_s: Sequence[float], *, last: bo
         Seconds, one value a round, of the same length and in the same order; all above zero.
     last
         Whether this is the last look (see `error_rate`).
+    rivals
+        How many share the error rate.
 
     Raises
     ------
@@ -137,19 +140,60 @@ def interval(baseline_s: Sequence[float], remedy_s: Sequence[float], *, last: bo
 
     ratios = np.log(np.asarray(baseline_s)) - np.log(np.asarray(remedy_s))
     averages = _walsh_averages(ratios)
-    low, high = _bounds(ratios, averages, error_rate(len(ratios), last=last))
+    if len(ratios) < FIRST_LOOK:
+        low, high = _few_bounds(ratios, ERROR_RATE / rivals)
+    else:
+        low, high = _bounds(ratios, averages, error_rate(len(ratios), last=last, rivals=rivals))
     return Interval(math.exp(float(np.median(averages))), math.exp(low), math.exp(high))
 
 
 def _bounds(ratios: NDArray[np.float64], averages: NDArray[np.float64], rate: float) -> tuple[float, float]:
+    cut = _signed_rank_cut(len(ratios), rate)
+    if cut < 0:  # too few rounds for so small a rate
+        return _few_bounds(ratios, rate)
+    return float(averages[cut]), float(averages[-1 - cut])
+
+
+def _few_bounds(ratios: NDArray[np.float64], rate: float) -> tuple[float, float]:
     rounds = len(ratios)
     if rounds == 1:
         return -math.inf, math.inf
-    if rounds < FIRST_LOOK:
-        half = STUDENT_T[rounds - 1] * float(ratios.std(ddof=1)) / math.sqrt(rounds)
-        return float(ratios.mean()) - half, float(ratios.mean()) + half
-    cut = _signed_rank_cut(rounds, rate)
-    return float(averages[cut]), float(averages[-1 - cut])
+    half = student_t(rounds - 1, rate) * float(ratios.std(ddof=1)) / math.sqrt(rounds)
+    return float(ratios.mean()) - half, float(ratios.mean()) + half
+
+
+def student_t(degrees: int, rate: float) -> float:
+    """Return the t that Student's distribution exceeds, either way, with this probability.
+
+    By bisection of its distribution function (Abramowitz and Stegun, *Handbook of Mathematical Functions*, 26.7.3 and
+    26.7.4).
+
+    Examples
+    --------
+    >>> round(student_t(1, 0.05), 3), round(student_t(6, 0.05), 3), round(student_t(7, 0.01), 3)
+    (12.706, 2.447, 3.499)
+    """
+    low, high = 0.0, 1.0
+    while _within_t(degrees, high) < 1 - rate:
+        high *= 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _within_t(degrees, middle) < 1 - rate else (low, middle)
+    return (low + high) / 2
+
+
+def _within_t(degrees: int, t: float) -> float:
+    """Return the probability that Student's t lies between -t and t."""
+    angle = math.atan2(t, math.sqrt(degrees))
+    cos2 = math.cos(angle) ** 2
+    odd = degrees % 2
+    term, total = math.cos(angle) if odd else 1.0, 0.0
+    for step in range(1 + odd, degrees, 2):
+        total += term
+        term *= cos2 * step / (step + 1)
+    if not odd:
+        return math.sin(angle) * total
+    return 2 / math.pi * (angle + math.sin(angle) * total)
 
 
 def _walsh_averages(ratios: NDArray[np.float64]) -> NDArray[np.float64]:

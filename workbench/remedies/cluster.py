@@ -24,7 +24,7 @@ _PRICE = "a cluster to run and to keep in step, and every item and answer sent o
 _starting = threading.Lock()
 
 
-@remedy(model="cluster", effort=4, price=_PRICE)
+@remedy(model="cluster", effort=4, price=_PRICE, start_s=4.0)
 def cluster(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Call ``func`` on the workers of a Dask cluster, through joblib's own backend.
 

@@ -11,7 +11,12 @@ from workbench.errors import NotApplicableError
 from workbench.remedy import Func, Run, remedy
 
 
-@remedy(effort=2, price="numba as a dependency, compiling at the first call, integers of 64 bits that wrap around")
+@remedy(
+    effort=2,
+    start_s=3.0,
+    model="compiled",
+    price="numba as a dependency, compiling at the first call, integers of 64 bits that wrap around",
+)
 def compiled(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Compile ``func`` with numba for the types of the items, then call it with one after the other.
 

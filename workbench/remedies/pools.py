@@ -62,6 +62,7 @@ def threads(func: Func, items: Sequence[Any], *, workers: int | None = None) -> 
     scales=True,
     model="processes",
     effort=2,
+    start_s=1.5,
     price="a copy of what it needs in memory, and a start-up, for every process",
 )
 def processes(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
@@ -114,7 +115,13 @@ def processes(func: Func, items: Sequence[Any], *, workers: int | None = None) -
         raise
 
 
-@remedy(scales=True, model="processes", effort=2, price="functions and packages that subinterpreters can load")
+@remedy(
+    scales=True,
+    model="processes",
+    effort=2,
+    start_s=0.5,
+    price="functions and packages that subinterpreters can load",
+)
 def subinterpreters(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:
     """Call ``func`` in a pool of interpreters of this process, each with a GIL of its own; for Python 3.14 and newer.
 

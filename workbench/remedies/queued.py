@@ -41,6 +41,8 @@ def celery_on(broker: str) -> Run:
     @remedy(
         model="queue",
         per_core=True,
+        effort=4,
+        start_s=4.0,
         price="a broker and workers to run, a message for every item, and functions that workers can import",
     )
     def celery(func: Func, items: Sequence[Any], *, workers: int | None = None) -> list[Any]:

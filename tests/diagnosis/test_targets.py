@@ -155,4 +155,4 @@ def test_standard_input_names_who_it_comes_from(tmp_path: Path) -> None:
         done = workbench("--out", str(tmp_path / "out.json"), "-c", "print(input())", stdin=feeder.stdout)
     diagnosis = diagnosed(tmp_path / "out.json")
     assert (done.stdout, diagnosis.verdict, diagnosis.bound_by) == ("done\n", "IO-bound", "network")
-    assert diagnosis.waits[0].target.startswith("stdin, a pipe from sh -c sleep 4")
+    assert diagnosis.waits[0].target.startswith("stdin, a pipe from sh -c 'sleep 4")

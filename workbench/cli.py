@@ -54,7 +54,8 @@ def run() -> NoReturn:
     code = main()
     left = [thread.name for thread in threading.enumerate() if not (thread.daemon or thread is threading.main_thread())]
     if left:
-        print(f"workbench: ended with threads of the task still running: {', '.join(left[:3])}", file=sys.stderr)
+        running = masked(", ".join(left[:3]))
+        print(f"workbench: ended with threads of the task still running: {running}", file=sys.stderr)
         atexit._run_exitfuncs()
         sys.stdout.flush()
         os._exit(code)

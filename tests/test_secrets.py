@@ -120,8 +120,8 @@ def test_a_comparison(tmp_path: Path, name: str) -> None:
     [
         (["services"], 0),
         (["services", "--json"], 0),
-        (["compare", f"https://ann:{URL}@example.org/", "--repeat", "3"], 2),
-        (["diagnose", f"task.py:f?token={QUERY}"], 2),
+        (["compare", f"task?password={BODY}", "--repeat", "3"], 2),
+        (["diagnose", f"task?token={QUERY}"], 2),
         (["report", f"--token={ARGV}"], 2),
         (["notebooks", f"redis://:{URL}@127.0.0.1/0"], 2),
     ],

@@ -234,13 +234,17 @@ def _looks_random(text: str, *, quoted: bool) -> bool:
 def _secrets_of_environment() -> re.Pattern[str] | None:
     """Return what finds the secrets of the environment as it is now."""
     global _environment
-    is_secret = _compiled(_VARIABLE).search
-    values = tuple(value for name, value in os.environ.items() if "://" in value or is_secret(name))
+    values = tuple(value for name, value in os.environ.items() if "://" in value or _names_a_secret(name))
     if values != _environment[0]:
         found = {form for value in values for secret in _secrets_of(value) for form in _forms(secret)}
         longest_first = sorted(found, key=len, reverse=True)
         _environment = values, re.compile("|".join(map(_whole, longest_first))) if found else None
     return _environment[1]
+
+
+@functools.cache
+def _names_a_secret(variable: str) -> bool:
+    return _compiled(_VARIABLE).search(variable) is not None
 
 
 def _secrets_of(value: str) -> list[str]:

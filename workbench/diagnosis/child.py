@@ -42,6 +42,7 @@ def main(folder_name: str, target_json: str) -> None:
     run = _prepare(folder, target)
     recorder = Recorder(folder)
     facts: dict[str, Any] = {"runs": 0}
+    failed: BaseException | None = None
     recorder.start()
     start = {"pid": os.getpid(), "tid": recorder.tid, "start_ns": recorder.start_ns}
     _write(folder / "start.json", start)
@@ -49,11 +50,12 @@ def main(folder_name: str, target_json: str) -> None:
         run(facts)
     except BaseException as error:
         if not isinstance(error, SystemExit) or error.code:
-            facts["failure"] = one_line(error)
+            failed = error
         raise
     finally:
         if os.getpid() == start["pid"]:  # a forked copy leaves the end to the first process
             recording = recorder.stop()
+            facts["failure"] = one_line(failed) if failed is not None else None
             _write(folder / "end.json", {**facts, "end_ns": recording.end_ns, "counters": recording.counters})
 
 

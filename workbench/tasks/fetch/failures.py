@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from workbench.errors import FetchError, one_line
+from workbench.errors import FetchError, line_of
 from workbench.tasks.fetch.incoming import Reply
 
 
@@ -38,14 +38,14 @@ def failure(error: Exception, url: str, *, inside_body: bool) -> Reply:
         if isinstance(cause, socket.gaierror):
             return Reply(error=f"unknown host {urlsplit(url).hostname!r}", transient=cause.errno == socket.EAI_AGAIN)
         if isinstance(cause, ssl.SSLError):
-            return Reply(error=f"TLS with {place} failed: {one_line(cause):.200}")
+            return Reply(error=f"TLS with {place} failed: {_line(cause)}")
         if isinstance(cause, ConnectionRefusedError):
             return Reply(error=f"connection refused by {place}", transient=True)
     if inside_body:
         return Reply(error=f"truncated: {place} broke off inside the body", transient=True)
     if any(isinstance(cause, ConnectionError) or "Disconnected" in type(cause).__name__ for cause in chain):
         return Reply(error=f"no answer: {place} closed the connection", transient=True)
-    return Reply(error=f"no answer from {place}: {one_line(chain[-1]):.200}", transient=True)
+    return Reply(error=f"no answer from {place}: {_line(chain[-1])}", transient=True)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -56,3 +56,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(cause))
         yield cause
         cause = cause.__cause__ or cause.__context__
+
+
+def _line(error: BaseException) -> str:
+    """Return an exception as one line, with all lines of its text: libraries break sentences."""
+    return f"{line_of(type(error).__name__, ' '.join(str(error).split())):.220}"

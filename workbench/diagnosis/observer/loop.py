@@ -11,18 +11,7 @@ import time
 
 from workbench.diagnosis.observer import protocol
 from workbench.diagnosis.observer.memory import Memory, Stacks
-from workbench.diagnosis.observer.protocol import (
-    CALLING,
-    DISPLACED,
-    NATIVE,
-    NO_STACK,
-    OFF_CORE,
-    PYTHON,
-    RUNNING,
-    SEEN_WAIT,
-    SHORT,
-    packed,
-)
+from workbench.diagnosis.observer.protocol import RUNNING, packed
 from workbench.diagnosis.observer.waits import Waits, own_core
 from workbench.proc import command_of, detach
 
@@ -160,10 +149,10 @@ class Process:
 
     def _look_at(self, thread: Thread) -> SeenTuple | None:
         counters = thread.read_counters()
-        if counters == thread.counters and thread.last and thread.last[SEEN_WAIT] != RUNNING:
+        if counters == thread.counters and thread.last and thread.last[protocol.SEEN_WAIT] != RUNNING:
             return None  # it has not run since: it is in the same wait
         syscall = thread.read_syscall()
-        wait, pace = RUNNING, OFF_CORE
+        wait, pace = RUNNING, protocol.OFF_CORE
         if syscall.startswith("running"):
             pace = self._pace(thread)
         else:
@@ -188,12 +177,12 @@ class Process:
                 first, second, third = (self.stacks.instant(frame) for _ in range(3))
                 left = self.stacks.frame(thread.tid) != frame  # for that of a Python function it called
         if left or first != second:
-            return CALLING if self._at(first, "calling_opcodes") else PYTHON
+            return protocol.CALLING if self._at(first, "calling_opcodes") else protocol.PYTHON
         if second == third and not thread.has_core():
-            return DISPLACED if thread.core() == own_core() else OFF_CORE
+            return protocol.DISPLACED if thread.core() == own_core() else protocol.OFF_CORE
         if self._at(first, "inline_opcodes"):
-            return PYTHON
-        return NATIVE if second == third else SHORT
+            return protocol.PYTHON
+        return protocol.NATIVE if second == third else protocol.SHORT
 
     def _at(self, instant: bytes, opcodes: str) -> bool:
         with contextlib.suppress(OSError):
@@ -202,11 +191,11 @@ class Process:
 
     def _stack(self, tid: int) -> int:
         if self.stacks is None:
-            return NO_STACK
+            return protocol.NO_STACK
         for _ in range(3):  # it may change under our eyes
             with contextlib.suppress(OSError):
                 return self.number_stack(self.stacks.stack(tid))
-        return NO_STACK
+        return protocol.NO_STACK
 
     def close(self) -> None:
         """Let go of the process."""
@@ -270,7 +259,7 @@ class Observer:
             changed += seen
             gone += ended
         self._tell(protocol.Tick(at, tuple(changed), tuple(gone)))  # type: ignore[arg-type]
-        running = [seen for seen in changed if seen[SEEN_WAIT] == RUNNING]
+        running = [seen for seen in changed if seen[protocol.SEEN_WAIT] == RUNNING]
         self._ran += (bool(running) - self._ran) / RECENT_LOOKS
         if now >= self._core_at and len(self._cores) > 1:
             self._core_at = now + CHOOSE_CORE_EVERY_S

@@ -33,14 +33,14 @@ COLUMN = [
     "results",
     "opportunity",
     "views",
-    "speedscope plain parts",
+    "speedscope plain parts figures",
 ]
 BESIDE = ["tasks", "remedies", "queues", "caches", "services", "web"]
 #: A remedy may keep answers in a cache, work through a queue, and start the server for one. Queues start their brokers,
 #: and send what a cache keeps: plain data by the same serializer.
 USES = {"remedies": {"caches", "queues", "services"}, "queues": {"caches", "services"}}
 #: What anyone may use; it uses nothing but errors.
-SHARED = {"errors", "folders", "remedy", "targets"}
+SHARED = {"errors", "folders", "progress", "remedy", "targets"}
 
 
 def test_environment_yml_agrees_with_pyproject() -> None:

@@ -34,6 +34,10 @@ class Result(ABC):
     kind: ClassVar[str]
     provenance: Provenance
 
+    def __init_subclass__(cls) -> None:
+        # IPython goes from class to class, and would take a dataclass's own repr before what its base offers.
+        cls._repr_pretty_ = Result._repr_pretty_  # type: ignore[method-assign]
+
     def to_json(self) -> dict[str, Any]:
         """Return plain data for `json.dump`: ``kind``, ``schema`` and every field.
 

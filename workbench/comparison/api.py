@@ -18,6 +18,7 @@ from workbench.comparison.statistics import Interval, interval, is_look, odditie
 from workbench.comparison.trials import Clock, Trial, Trials, long_lived_objects_frozen, one_line
 from workbench.errors import TaskError, UsageError
 from workbench.prediction import Prediction
+from workbench.progress import progress_bar
 from workbench.records import provenance
 from workbench.remedy import Func, Run, Traits
 from workbench.results import Comparison, ComparisonRow, Diagnosis
@@ -31,6 +32,7 @@ __all__ = ["compare"]
 DIAGNOSED = 20
 #: Remedies that are this near to the best are as good, if they are a smaller change.
 AS_GOOD = 0.9
+_BAR = "{desc}: {percentage:3.0f}% of {total_fmt} s |{bar}|"
 
 
 def compare(
@@ -84,7 +86,7 @@ def compare(
     seed
         Of the random order.
     progress
-        Whether to show a progress bar.
+        Whether to show a progress bar, in a notebook or at a terminal.
     clock
         For tests: returns seconds, as `time.perf_counter` does.
 
@@ -142,7 +144,7 @@ def compare(
         )
 
     try:
-        with _progress_bar(budget_s, shown=progress) as bar:
+        with progress_bar(budget_s, wanted=progress, desc="warm-up", bar_format=_BAR) as bar:
             bench.warm_up()
             modelled = [trial for trial in bench.active if trial.remedy.traits.model]
             if modelled and diagnosis is not False:
@@ -306,10 +308,3 @@ def _name(func: Callable[..., Any]) -> str:
     name = getattr(func, "__qualname__", type(func).__qualname__)
     module = getattr(func, "__module__", None) or "?"
     return name if module == "__main__" else f"{module}:{name}"
-
-
-def _progress_bar(budget_s: float, *, shown: bool) -> tqdm[Any]:
-    from tqdm.auto import tqdm
-
-    style = "{desc}: {percentage:3.0f}% of {total_fmt} s |{bar}|"
-    return tqdm(total=budget_s, desc="warm-up", bar_format=style, disable=not shown, leave=False)

@@ -11,9 +11,9 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import FetchError, UsageError
+from workbench.progress import progress_bar
 from workbench.tasks.fetch.cache import RowCache
 from workbench.tasks.fetch.core import Policy
-from workbench.tasks.fetch.progress import progress_bar
 from workbench.tasks.fetch.rows import INTERRUPTED, Fetched, FetchInterrupted, FetchRow
 from workbench.tasks.fetch.urls import read_urls, sendable
 from workbench.tasks.fetch.with_aiohttp import by_asyncio
@@ -44,7 +44,7 @@ def fetch_all(
     headers: Mapping[str, str] | None = None,
     cache: bool | str | os.PathLike[str] | Memory = False,
     ttl_s: float | None = None,
-    progress: bool | None = None,
+    progress: bool = True,
 ) -> Fetched:
     """Fetch many URLs; whatever goes wrong with one of them is told in its row.
 
@@ -77,7 +77,7 @@ def fetch_all(
     ttl_s
         Seconds for which a stored body is served; None: for ever.
     progress
-        Show a progress bar; None: in notebooks and terminals only.
+        Whether to show a progress bar, in a notebook or at a terminal.
 
     Returns
     -------
@@ -109,7 +109,7 @@ def fetch_all(
     if store is None and ttl_s is not None:
         raise UsageError("ttl_s is the age of what is stored: pass cache=True or a folder with it")
     call = _Call(asked, policy, store)
-    with progress_bar(call.total, progress) as call.bar:
+    with progress_bar(call.total, wanted=progress, unit="URL") as call.bar:
         return call.run(run, workers)
 
 

@@ -33,7 +33,7 @@ COLUMN = [
     "results",
     "opportunity",
     "views",
-    "speedscope plain parts",
+    "speedscope plain parts figures",
 ]
 BESIDE = ["tasks", "remedies", "queues", "caches", "services", "web"]
 #: A remedy may keep answers in a cache, work through a queue, and start the server for one. Queues start their brokers,

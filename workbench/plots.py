@@ -1,4 +1,4 @@
-"""Draw a result as a matplotlib figure; nothing is styled or changed outside that figure."""
+"""Draw a result as a matplotlib figure that shows itself; nothing is styled or changed outside that figure."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 LINE_COLOURS = ("#0077bb", "#ee7733", "#009988", "#cc3311", "#33bbee", "#ee3377", "#aa8800", "#777777")
 #: Stands for "the colour of the text around the figure" until `to_svg` writes that; no other mark has it.
 _INK = "#010203"
+#: A longer label is cut, so that room is left for what is drawn.
+_LABEL = 40
 
 
 @singledispatch
@@ -37,7 +39,7 @@ def plot(result: Result) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Not registered with pyplot: a notebook shows it when it is a cell's last value.
+        A notebook shows it as an image when it is a cell's last value; pyplot does not know it.
 
     Raises
     ------
@@ -86,7 +88,8 @@ def plot_shares(diagnoses: Sequence[Diagnosis]) -> Figure:
     >>> [label.get_text() for label in plot_shares([cpu]).axes[0].get_yticklabels()]
     ['is_fib\nCPU-bound']
     """
-    figure, (axes,) = _figure(height=0.9 + 0.55 * len(diagnoses))
+    tells = ", ".join(f"{_short(item.target)} {item.verdict}" for item in diagnoses)
+    figure, (axes,) = _figure(f"where the time of {tells} went", height=0.9 + 0.55 * len(diagnoses))
     for place, diagnosis in enumerate(diagnoses):
         left = 0.0
         for part in PARTS:
@@ -96,7 +99,7 @@ def plot_shares(diagnoses: Sequence[Diagnosis]) -> Figure:
                 text = f"{part.name} {share:.0f} %"
                 axes.text(left + share / 2, place, text, ha="center", va="center", color="white")
             left += share
-    axes.set_yticks(range(len(diagnoses)), [f"{short_name(item.target)}\n{item.verdict}" for item in diagnoses])
+    axes.set_yticks(range(len(diagnoses)), [f"{_short(item.target)}\n{item.verdict}" for item in diagnoses])
     axes.invert_yaxis()
     axes.set(xlim=(0, 100), xlabel="share of the wall time, %")
     return figure
@@ -107,7 +110,10 @@ def _(result: Comparison) -> Figure:
     rows = [(row, row.speedup) for row in result.rows if row.speedup is not None]
     curves = result.curves()
     figure, grid = _figure(
-        height=max(1.1 + 0.38 * len(rows), 3 if len(curves) else 0), panels=2 if len(curves) else 1, same_y=False
+        f"speed-ups of {_short(result.target)} over {result.baseline}",
+        height=max(1.1 + 0.38 * len(rows), 3 if len(curves) else 0),
+        panels=2 if len(curves) else 1,
+        same_y=False,
     )
     axes = grid[0]
     for place, (row, speedup) in enumerate(rows):
@@ -147,7 +153,7 @@ def _draw_lines(result: Table) -> Figure:
     spec = result.plot
     frame = result.table().dropna(subset=[spec["y"]])
     panels = _groups(frame, spec.get("panel"))
-    figure, grid = _figure(height=3.4, panels=len(panels))
+    figure, grid = _figure(result.title, height=3.4, panels=len(panels))
     for axes, (title, panel) in zip(grid, panels, strict=True):
         for (name, group), colour in zip(_groups(panel, spec.get("by")), LINE_COLOURS * 3, strict=False):
             axes.plot(group[spec["x"]], group[spec["y"]], "o-", markersize=4, color=colour, label=name)
@@ -165,7 +171,7 @@ def _draw_cells(result: Table) -> Figure:
     """Draw a grid of ratios, the bluer the further above 1 and the redder the further below."""
     spec, frame = result.plot, result.table()
     rows, columns = (list(dict.fromkeys(frame[spec[axis]])) for axis in "yx")
-    figure, (axes,) = _figure(height=1.2 + 0.5 * len(rows))
+    figure, (axes,) = _figure(result.title, height=1.2 + 0.5 * len(rows))
     colours = [[math.nan] * len(columns) for _ in rows]
     for cell in frame.dropna(subset=[spec["cell"]]).to_dict("records"):
         row, column, ratio = rows.index(cell[spec["y"]]), columns.index(cell[spec["x"]]), cell[spec["cell"]]
@@ -187,6 +193,18 @@ def _groups(frame: pd.DataFrame, column: str | None) -> list[tuple[str, pd.DataF
     return [(str(name), group) for name, group in frame.groupby(column, sort=False)] if column else [("", frame)]
 
 
+def _short(target: str) -> str:
+    """Return a target as a label: a function without its module, and of what is long its two ends.
+
+    Examples
+    --------
+    >>> _short("module:function"), _short("sum(values[1:])"), _short("/home/me/a-folder-that/is-long/script.py")
+    ('function', 'sum(values[1:])', '/home/me/a-folder-…/is-long/script.py')
+    """
+    name = short_name(target) if re.fullmatch(r"[^\s()]+:[\w.<>]+", target) else target
+    return name if len(name) <= _LABEL else f"{name[: _LABEL // 2 - 2]}…{name[1 - _LABEL // 2 :]}"
+
+
 def to_svg(figure: Figure) -> str:
     """Return a figure as an SVG element for a web page, with text and axes in the page's own colour and font."""
     import matplotlib as mpl
@@ -199,17 +217,19 @@ def to_svg(figure: Figure) -> str:
     return re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" role="img">', svg, count=1)
 
 
-def _figure(height: float, panels: int = 1, *, same_y: bool = True) -> tuple[Figure, list[Axes]]:
+def _figure(tells: str, height: float, panels: int = 1, *, same_y: bool = True) -> tuple[Figure, list[Axes]]:
     try:
         import matplotlib as mpl
-        from matplotlib.figure import Figure
+
+        from workbench.figures import ShownFigure
     except ImportError as error:
         raise MissingExtraError("matplotlib", "notebooks") from error
-    ink: Any = dict.fromkeys(
+    # Dark on white, in a dark page too and whatever style the user has chosen.
+    colours: Any = dict.fromkeys(("figure.facecolor", "axes.facecolor"), "white") | dict.fromkeys(
         ("axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color", "axes.titlecolor", "text.color"), _INK
     )
-    with mpl.rc_context(ink):
-        figure = Figure(figsize=(8, height), layout="constrained")
+    with mpl.rc_context(colours):
+        figure = ShownFigure(tells, figsize=(8, height), layout="constrained")
         grid = figure.subplots(1, panels, sharey=same_y, squeeze=False)[0].tolist()
     for axes in grid:
         axes.spines[["top", "right"]].set_visible(False)

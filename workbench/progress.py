@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-import warnings
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 def progress_bar(total: float, *, wanted: bool = True, **style: Any) -> tqdm[Any]:
     """Return a tqdm bar, drawn where someone sees it: in a notebook, or on stderr where that is a terminal.
+
+    It is gone once it is closed. A notebook without ipywidgets has none: it would show the text of one as an error.
 
     Parameters
     ----------
@@ -27,15 +29,12 @@ def progress_bar(total: float, *, wanted: bool = True, **style: Any) -> tqdm[Any
     >>> with progress_bar(10, wanted=False) as bar:
     ...     _ = bar.update(10)
     """
-    from tqdm import TqdmWarning
+    if wanted and in_notebook() and find_spec("ipywidgets"):
+        return _widget(total=total, leave=False, **style)
+    from tqdm import tqdm
 
-    with warnings.catch_warnings():
-        # Without ipywidgets tqdm falls back to text by itself, and says so in a warning.
-        warnings.simplefilter("ignore", TqdmWarning)
-        from tqdm.auto import tqdm
-
-        shown = wanted and (sys.stderr.isatty() or in_notebook())
-        return tqdm(total=total, disable=not shown, file=sys.stderr, leave=False, **style)
+    shown = wanted and sys.stderr.isatty() and not in_notebook()
+    return tqdm(total=total, disable=not shown, file=sys.stderr, leave=False, **style)
 
 
 def in_notebook() -> bool:
@@ -49,3 +48,25 @@ def in_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return getattr(shell, "kernel", None) is not None
+
+
+def _widget(**options: Any) -> tqdm[Any]:
+    """Return a bar of which nothing stays in the notebook.
+
+    tqdm leaves its first state, 0 %, in the file; and one that was closed early stays in sight, red.
+    """
+    from IPython.display import display
+    from tqdm.notebook import tqdm_notebook
+
+    class Bar(tqdm_notebook):  # type: ignore[type-arg]
+        def __init__(self) -> None:
+            super().__init__(display=False, **options)
+            self.place = display(self.container, display_id=True)  # type: ignore[no-untyped-call]
+
+        def close(self) -> None:
+            if not self.disable:
+                self.n = options["total"]
+                self.place.update({"text/html": ""}, raw=True)
+            super().close()
+
+    return Bar()

@@ -35,6 +35,10 @@ class Result(ABC):
     kind: ClassVar[str]
     provenance: Provenance
 
+    def __init_subclass__(cls) -> None:
+        # IPython goes from class to class, and would take a dataclass's own repr before what its base offers.
+        cls._repr_pretty_ = Result._repr_pretty_  # type: ignore[method-assign]
+
     def __post_init__(self) -> None:
         """Mask secrets, so that nothing that is made of a result can show one."""
         for item in json_fields(self).values():

@@ -81,10 +81,9 @@ class Rows:
         1  1
         2  –
         """
-        cells = [self.columns, *(tuple(map(_cell, row)) for row in self.rows)]
-        short = [[cell if len(cell) <= _CELL else cell[: _CELL - 1] + "…" for cell in row] for row in cells]
-        widths = [max(map(len, column)) for column in zip(*short, strict=True)]
-        lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in short)
+        cells = [self.columns, *(tuple(map(_short_cell, row)) for row in self.rows)]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
         return "\n".join(lines)
 
     def html(self) -> str:
@@ -159,6 +158,23 @@ def _cell(value: Any) -> str:
     if isinstance(value, Place):
         return value.near()
     return number(value) if isinstance(value, float) else str(value)
+
+
+def _short_cell(value: Any) -> str:
+    """Return a cell cut to what a terminal has room for: a place keeps its end, which says most, all else its start.
+
+    Examples
+    --------
+    >>> _short_cell(Place("/folder" * 12 + "/views.py", 31))
+    '…/folder/folder/folder/folder/folder/folder/folder/folder/views.py:31'
+    """
+    text = _cell(value)
+    if len(text) <= _CELL:
+        return text
+    if not isinstance(value, Place):
+        return text[: _CELL - 1] + "…"
+    end = text[1 - _CELL :]
+    return "…" + end[max(end.find("/"), 0) :]
 
 
 def _html_cell(value: Any) -> str:

@@ -81,7 +81,7 @@ def compare(
     seed
         Of the random order.
     progress
-        Whether to show a progress bar.
+        Whether to show a progress bar, in a notebook or at a terminal.
     clock
         For tests: returns seconds, as `time.perf_counter` does.
 

@@ -13,8 +13,9 @@ import math
 from statistics import NormalDist, median
 
 import numpy as np
-from bench_compare import ITEMS, busy_process, task
+from bench_compare import ITEMS, task
 from interleave import times_s
+from shared import busy
 
 from workbench import Table, records
 from workbench.comparison.statistics import interval
@@ -54,7 +55,7 @@ STYLES = {"interleaved pairs": (interleaved, by_ranks), "one after the other": (
 
 def measure(loaded: bool, trials: int) -> list[tuple[str, str, int, float, float]]:
     found: dict[tuple[str, int], list[tuple[float, bool]]] = {}
-    with busy_process(loaded):
+    with busy(int(loaded)):
         for trial in range(trials):
             for style, (collect, bounds) in STYLES.items():
                 first_s, second_s = collect(max(ROUNDS), trial)

@@ -1,18 +1,9 @@
-"""One list of caches for all tests of the contract; a new one is covered by adding it in ``makers``."""
+"""One list of caches for all tests of the contract; a new one is covered by adding it in ``cache_makers``."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
+import cache_makers as makers
 import pytest
 
 from workbench.caches import Cache
-
-HERE = Path(__file__).parent
-_spec = importlib.util.spec_from_file_location("workbench_test_makers", HERE / "makers.py")
-makers = importlib.util.module_from_spec(_spec)
-sys.modules[_spec.name] = makers
-_spec.loader.exec_module(makers)
 
 
 def pytest_generate_tests(metafunc):

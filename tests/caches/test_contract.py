@@ -12,6 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cache_makers
 import numpy as np
 import pytest
 from hypothesis import given
@@ -22,6 +23,8 @@ from workbench.caches import AsyncCache, Cache, CacheCounts, Found, Memory
 from workbench.caches.sealing import Seal, UntrustedError
 from workbench.caches.serializers import find_serializer
 
+#: The folder of what the processes below import.
+HELPERS = Path(cache_makers.__file__).parent
 SECRET = b"known to the tests alone"
 
 # Three quarters of a minute for all of them: for `make test`, not for the quick loop.
@@ -165,9 +168,8 @@ def test_threads_share_a_cache(make, kind):
 def test_a_forked_child_uses_it_too(make, shared_kind, place):
     """In a process without threads, as Python asks for; both then use what was made before the fork."""
     code = f"""
-import os, sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-from makers import make_backend
+import os
+from cache_makers import make_backend
 from workbench.caches import Cache
 cache = Cache(make_backend({shared_kind!r}, *{place(shared_kind)!r}))
 cache.set("a", 1)
@@ -180,21 +182,20 @@ if pid == 0:
 assert os.waitpid(pid, 0)[1] == 0
 assert cache.get("True") == 199 and cache.counts().errors == 0, cache.counts()
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=100, cwd=HELPERS)
 
 
 def test_other_processes_see_it(make, shared_kind, place):
     cache = make(shared_kind)
     cache.set("from here", 1)
     code = f"""
-import sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-from makers import make_backend
+from cache_makers import make_backend
 from workbench.caches import Cache
 cache = Cache(make_backend({shared_kind!r}, *{place(shared_kind)!r}))
 print(cache.get("from here"), cache.set("from there", (2,)))
 """
-    run = subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True)
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, check=True, timeout=100, capture_output=True, text=True, cwd=HELPERS)
     assert run.stdout == "1 True\n"
     assert cache.get("from there") == (2,)
 

@@ -1,20 +1,13 @@
 """Servers that are killed, frozen and started anew while they are used."""
 
 import asyncio
-import time
 
 import pytest
+from waiting import eventually
 
 from workbench import memoize
 from workbench.caches import AsyncCache, Cache
 from workbench.caches.breaker import Breaker
-
-
-def eventually(condition):
-    end_s = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.02)
 
 
 @pytest.fixture

@@ -3,12 +3,10 @@
 import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
+import cache_caller
 import pytest
-
-CALLER = Path(__file__).with_name("caller.py")
+from waiting import eventually
 
 
 @pytest.fixture
@@ -18,7 +16,8 @@ def callers(place, tmp_path):
 
     def start(kind, processes, callers, way):
         folder, url = place(kind)
-        command = [sys.executable, CALLER, kind, folder, url or "", str(callers), way, tmp_path / "computed"]
+        where = [kind, folder, url or ""]
+        command = [sys.executable, cache_caller.__file__, *where, str(callers), way, tmp_path / "computed"]
         for _ in range(processes):
             started.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         assert [each.stdout.readline() for each in started] == ["ready\n"] * processes
@@ -52,8 +51,7 @@ def test_when_the_one_that_computes_is_killed_another_one_does(make, callers, tm
     processes = callers("sqlite", 3, 5, "plain")
     go(processes)
     computed = tmp_path / "computed"
-    while not computed.exists() or not computed.read_text().endswith("\n"):
-        time.sleep(0.01)
+    eventually(lambda: computed.exists() and computed.read_text().endswith("\n"))
     first = int(computed.read_text())
     killed = next(each for each in processes if each.pid == first)
     killed.send_signal(signal.SIGKILL)

@@ -6,20 +6,14 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
+import cache_listener
 import pytest
+from waiting import eventually
 
 from workbench.caches import Announcer, Cache, Memory, Redis, TwoTier
 
 pytestmark = pytest.mark.service
-
-
-def eventually(condition):
-    end_s = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.002)
 
 
 class Far(Memory):
@@ -55,7 +49,7 @@ def two_tier():
 
 @pytest.fixture
 def other_process(shared_service, announcer_url):
-    command = [sys.executable, Path(__file__).with_name("listener.py"), shared_service("redis").url, announcer_url]
+    command = [sys.executable, cache_listener.__file__, shared_service("redis").url, announcer_url]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def do(what, *args):

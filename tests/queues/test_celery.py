@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import queue_tasks
+from waiting import eventually
 
 from workbench import MissingExtraError, QueueError, UsageError
 from workbench.queues import CeleryQueue, Progress
@@ -48,14 +49,19 @@ def numbers(path, table):
 
 
 def kill_a_worker(queue):
-    while not (pids := queue.worker_pids()):
-        time.sleep(0.01)
-    os.kill(pids[0], signal.SIGKILL)
+    os.kill(eventually(queue.worker_pids)[0], signal.SIGKILL)
+
+
+def runs(pid):
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
+    except OSError:
+        return False
 
 
 def wait_until_some_are_done(queue, done, running=0):
-    while (now := queue.progress()).done < done or now.running < running:
-        time.sleep(0.01)
+    eventually(lambda: (now := queue.progress()).done >= done and now.running >= running)
 
 
 def test_tasks_whose_workers_are_killed_are_done_again(broker, counted):
@@ -103,8 +109,7 @@ def test_workers_that_consume_no_more_are_replaced(redis):
 def test_celerys_defaults_lose_what_a_killed_worker_ran(broker):
     with CeleryQueue(broker, workers=1, durable=False) as queue:
         handle = queue.submit(queue_tasks.nap, 0.5)
-        while not queue.progress().running:
-            time.sleep(0.01)
+        eventually(lambda: queue.progress().running)
         kill_a_worker(queue)
         after = queue.submit(queue_tasks.increment, 1)
         with pytest.raises(TimeoutError):
@@ -161,7 +166,6 @@ def test_workers_end_when_their_parent_is_killed_and_leave_nothing(redis, tmp_pa
         before = set(connection.keys())
     code = f"""
 import sys
-sys.path.insert(0, {os.fspath(Path(__file__).parent)!r})
 from workbench.queues import CeleryQueue
 with CeleryQueue({redis!r}, workers=2) as queue:
     print(*queue.worker_pids(), flush=True)
@@ -176,11 +180,8 @@ with CeleryQueue({redis!r}, workers=2) as queue:
     assert list(tmp_path.glob("workbench-queue-*"))
     parent.kill()
     parent.communicate()
-    end_s = time.monotonic() + 30
-    while any(Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids):
-        assert time.monotonic() < end_s
-        time.sleep(0.05)
-    assert not list(tmp_path.glob("workbench-queue-*"))
+    eventually(lambda: not any(runs(pid) for pid in pids))
+    eventually(lambda: not list(tmp_path.glob("workbench-queue-*")))
     with client.Redis.from_url(redis) as connection:
         assert set(connection.keys()) <= before
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import queue_tasks
+from waiting import eventually
 
 from workbench import QueueError, UsageError
 from workbench.queues import Handle, Progress
@@ -98,8 +99,7 @@ def test_progress_tells_where_the_tasks_are(name, make, func):
         assert queue.progress() == Progress()
         queue.map(func("refuse_two"), [1, 2], return_exceptions=True)
         running, queued = (queue.submit(func("nap"), 0.5) for _ in range(2))
-        while not queue.progress().running:
-            time.sleep(0.01)
+        eventually(lambda: queue.progress().running)
         found = queue.progress()
         assert (found.done, found.dead, found.submitted) == (1, 1, 4)
         assert [queue.result(handle) for handle in (running, queued)] == [0.5, 0.5]
@@ -134,8 +134,7 @@ def test_stopping_lets_what_runs_end_and_gives_up_what_waits(name, make, func, t
     with make(name, workers=1) as queue:
         for number in range(4):
             queue.submit(func("nap_and_note"), str(tmp_path / str(number)))
-        while not queue.progress().running:
-            time.sleep(0.01)
+        eventually(lambda: queue.progress().running)
     # A pool hands out a task or two in advance: those run too.
     assert (tmp_path / "0").exists()
     assert not (tmp_path / "3").exists()

@@ -5,6 +5,7 @@ import threading
 import time
 
 import pytest
+from waiting import eventually
 
 from workbench import UsageError, memoize
 from workbench.caches import Cache, Memory
@@ -51,13 +52,6 @@ class Counted:
 
 
 both = pytest.mark.parametrize("kind", ["plain", "async"])
-
-
-def eventually(condition):
-    end_s = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.01)
 
 
 @both

@@ -1,4 +1,4 @@
-"""One of several processes that want the same missing answer: ``caller.py KIND FOLDER URL CALLERS WAY COUNTS``."""
+"""One of several processes that want one missing answer: ``cache_caller.py KIND FOLDER URL CALLERS WAY COUNTS``."""
 
 import asyncio
 import os
@@ -6,13 +6,13 @@ import sys
 import threading
 import time
 
+from cache_makers import make_backend
+
 from workbench import memoize
 from workbench.caches import Cache
 
 
 def main(kind, folder, url, callers, way, counts):
-    from makers import make_backend  # it lies beside this script
-
     def note():
         with open(counts, "a") as file:  # appended whole: one line for each computation
             file.write(f"{os.getpid()}\n")

@@ -6,7 +6,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ import queue_tasks
 from waiting import eventually
 
 from workbench import MissingExtraError, QueueError, UsageError
-from workbench.queues import CeleryQueue, Progress
+from workbench.queues import CeleryQueue, Progress, with_celery
 from workbench.queues.codec import pack
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
@@ -99,16 +98,17 @@ def test_a_broker_that_hangs_stops_nobody_for_long(own_service):
         assert queue.result(handle, timeout_s=60) == 2
 
 
-def test_workers_that_consume_no_more_are_replaced(redis):
+def test_workers_that_consume_no_more_are_replaced(redis, monkeypatch):
+    monkeypatch.setattr(with_celery, "SILENCE_S", 2.0)
     with CeleryQueue(redis, workers=2) as queue:
         for pid in queue.worker_pids():
             os.kill(pid, signal.SIGSTOP)
         assert queue.result(queue.submit(queue_tasks.increment, 1), timeout_s=80) == 2
 
 
-def test_celerys_defaults_lose_what_a_killed_worker_ran(broker):
+def test_celerys_defaults_lose_what_a_killed_worker_ran(broker, tmp_file):
     with CeleryQueue(broker, workers=1, durable=False) as queue:
-        handle = queue.submit(queue_tasks.nap, 0.5)
+        handle = queue.submit(queue_tasks.wait_for, tmp_file)
         eventually(lambda: queue.progress().running)
         kill_a_worker(queue)
         after = queue.submit(queue_tasks.increment, 1)
@@ -209,13 +209,12 @@ def test_a_message_from_a_stranger_runs_nothing(redis, tmp_file):
     assert not Path(tmp_file).exists()
 
 
-def test_threads_wait_at_the_same_time(redis):
+def test_threads_wait_at_the_same_time(redis, tmp_file):
     with CeleryQueue(redis, workers=1, threads=4) as queue:
-        handles = [queue.submit(queue_tasks.nap, 1.0) for _ in range(4)]
-        while queue.progress().running < 4:
-            assert queue.progress().done == 0
-            time.sleep(0.01)
-        assert [queue.result(handle) for handle in handles] == [1.0] * 4
+        handles = [queue.submit(queue_tasks.wait_for, tmp_file) for _ in range(4)]
+        eventually(lambda: queue.progress().running == 4)
+        Path(tmp_file).touch()
+        assert [queue.result(handle) for handle in handles] == [tmp_file] * 4
 
 
 def test_what_can_not_be_sent_is_refused_in_one_line(redis):

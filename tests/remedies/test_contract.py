@@ -258,7 +258,8 @@ def test_any_scheduler_can_be_named(monkeypatch):
         assert here == [os.getpid()]
 
 
-def test_no_scheduler_at_that_address_is_one_line():
+def test_no_scheduler_at_that_address_is_one_line(monkeypatch):
+    monkeypatch.setattr(sys.modules["workbench.remedies.cluster"], "START_S", 1)
     with pytest.raises(UsageError, match=r"no Dask scheduler answers at tcp://127.0.0.1:1: "):
         remedies.cluster_at("tcp://127.0.0.1:1")(increment, [1])
 

@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import argparse
 import math
-import multiprocessing
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from statistics import median
+
+from shared import busy
 
 from workbench import Table, compare, records
 from workbench.remedies import twin
@@ -62,30 +60,11 @@ RIVALS = {
 }
 
 
-@contextmanager
-def busy_process(wanted: bool) -> Iterator[None]:
-    if not wanted:
-        yield
-        return
-    process = multiprocessing.get_context("spawn").Process(target=_burn, args=(os.getpid(),), daemon=True)
-    process.start()
-    try:
-        yield
-    finally:
-        process.kill()
-        process.join()
-
-
-def _burn(parent: int) -> None:
-    while os.getppid() == parent:
-        task(100_000)
-
-
 def measure(rival: str, loaded: bool, trials: int) -> tuple[str, str, int, int, int, int, float, float, float, float]:
     func, items, budget_s, share = RIVALS[rival]
     run, trials = twin(func), math.ceil(trials * share)
     verdicts, speedups, rounds, medians_s, spent_s = [], [], [], [], []
-    with busy_process(loaded):
+    with busy(int(loaded)):
         for seed in range(trials):
             start_s = time.perf_counter()
             found = compare(task, items, {"rival": run}, budget_s=budget_s, seed=seed, diagnosis=False, progress=False)

@@ -3,18 +3,12 @@
 import argparse
 import math
 import os
-import sys
-from pathlib import Path
 
-CORPUS = Path(__file__).parents[1] / "tests" / "corpus"
-sys.path.insert(0, str(CORPUS))
+from shared import LABELS, PROGRAMS, Label, busy, site
 
-from programs import LABELS, Label  # noqa: E402
-from surroundings import busy, site  # noqa: E402
-
-from workbench import Table, records  # noqa: E402
-from workbench.diagnosis.targets import diagnose_target, parse_target  # noqa: E402
-from workbench.results import Diagnosis  # noqa: E402
+from workbench import Table, records
+from workbench.diagnosis.targets import diagnose_target, parse_target
+from workbench.results import Diagnosis
 
 
 def main() -> None:
@@ -27,7 +21,7 @@ def main() -> None:
     rows = []
     with site(), busy(2 if args.loaded else 0):
         for name, label in list(chosen.items()) * args.repeat:
-            diagnosis = diagnose_target(parse_target(f"{CORPUS / 'programs.py'}:{name}")).diagnosis
+            diagnosis = diagnose_target(parse_target(f"{PROGRAMS}:{name}")).diagnosis
             wrong = faults(diagnosis, label)
             right = not any(fault.startswith("verdict") for fault in wrong)
             named = not any(fault.startswith("name") for fault in wrong) if label.wait else None

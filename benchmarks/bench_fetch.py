@@ -9,13 +9,12 @@ import asyncio
 import resource
 import statistics
 import time
-from collections.abc import Callable
 from functools import partial
 from urllib.parse import urlsplit
 
 import aiohttp
 import pandas as pd
-from tqdm.auto import tqdm
+from interleave import in_turn, ratio, times_s
 
 from workbench import Site, Table, fetch_all, records
 from workbench.tasks.fetch.fetching import CONCURRENCY, ENGINES
@@ -26,12 +25,6 @@ SEQUENTIAL_URLS = 100
 LATENCIES_MS = (0, 10, 50)
 CONCURRENCIES = (32, 64, 128, 256, 512)
 OPEN_CONNECTIONS = 2000
-
-
-def wall_s(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
 
 
 async def tuned_aiohttp(urls: list[str], concurrency: int) -> dict[str, bytes]:
@@ -54,41 +47,36 @@ def compare_engines(site: Site) -> pd.DataFrame:
     """Time each engine on the same URLs, in turn; sequential is measured on fewer URLs and scaled."""
     urls = site.urls(URLS, latency_ms=50)
     scale = URLS / SEQUENTIAL_URLS
-    times: dict[str, list[float]] = {name: [] for name in ("tuned aiohttp loop", *ENGINES)}
-    fetch_all(urls)  # warm-up: imports, and the site's own
-    for _ in tqdm(range(ROUNDS), "engines", leave=False):
-        times["tuned aiohttp loop"].append(wall_s(lambda: asyncio.run(tuned_aiohttp(urls, CONCURRENCY))))
-        times["aiohttp"].append(wall_s(lambda: fetch_all(urls)))
-        times["threads"].append(wall_s(lambda: fetch_all(urls, engine="threads")))
-        sequential_s = wall_s(lambda: fetch_all(urls[:SEQUENTIAL_URLS], engine="sequential"))
-        times["sequential"].append(scale * sequential_s)
+    few = {"sequential": urls[:SEQUENTIAL_URLS]}
+    times = times_s(
+        {
+            "tuned aiohttp loop": lambda: asyncio.run(tuned_aiohttp(urls, CONCURRENCY)),
+            **{engine: partial(fetch_all, few.get(engine, urls), engine=engine) for engine in ENGINES},
+        },
+        rounds=ROUNDS,
+    )
+    times["sequential"] = [scale * wall_s for wall_s in times["sequential"]]
     return pd.DataFrame(
         {
             "engine": name,
             "urls_measured": SEQUENTIAL_URLS if name == "sequential" else URLS,
             "wall_s_1000_urls": statistics.median(own),
-            "times_sequential": median_ratio(times["sequential"], own),
-            "times_tuned_loop": median_ratio(own, times["tuned aiohttp loop"]),
+            "times_sequential": ratio(times, "sequential", name),
+            "times_tuned_loop": ratio(times, name, "tuned aiohttp loop"),
         }
         for name, own in times.items()
     )
 
 
-def median_ratio(above: list[float], below: list[float]) -> float:
-    return statistics.median(a / b for a, b in zip(above, below, strict=True))
-
-
 def compare_concurrencies(site: Site) -> pd.DataFrame:
     """Time the aiohttp and threads engines with several concurrencies, as a share of the best at each latency."""
     rows = []
-    for latency_ms in tqdm(LATENCIES_MS, "concurrencies", leave=False):
+    for latency_ms in LATENCIES_MS:
         urls = site.urls(URLS, latency_ms=latency_ms)
         cases = [(engine, number) for engine in ("aiohttp", "threads") for number in CONCURRENCIES]
-        times: dict[tuple[str, int], list[float]] = {case: [] for case in cases}
-        for _ in range(3):
-            for engine, number in cases:
-                fetch = partial(fetch_all, urls, engine=engine, concurrency=number)
-                times[engine, number].append(wall_s(fetch))
+        times = times_s(
+            {case: partial(fetch_all, urls, engine=case[0], concurrency=case[1]) for case in cases}, rounds=3
+        )
         for engine, number in cases:
             rows.append((latency_ms, engine, number, statistics.median(times[engine, number])))
     table = pd.DataFrame(rows, columns=["latency_ms", "engine", "concurrency", "wall_s_1000_urls"])
@@ -142,7 +130,7 @@ def measure_site(site: Site) -> pd.DataFrame:
     """Measure the site's throughput; the client shares the machine with it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    rates = [asyncio.run(hammer(site.url(), OPEN_CONNECTIONS, 2.0)) for _ in tqdm(range(3), "site", leave=False)]
+    rates = in_turn({"site": lambda: asyncio.run(hammer(site.url(), OPEN_CONNECTIONS, 2.0))}, rounds=3)["site"]
     return pd.DataFrame(
         {"open_connections": OPEN_CONNECTIONS, "round": number, "requests_per_s": round(rate)}
         for number, rate in enumerate(rates, 1)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import random
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from statistics import median
 from typing import Any
 
 import numpy as np
+from interleave import in_turn, ratio_interval
 from joblib import Memory
 
 from workbench import Table, memoize, records
-from workbench.comparison.statistics import interval
 
 ROUNDS = 101
 LARGE_BYTES = 80_000_000
@@ -51,7 +51,7 @@ async def seconds_a_call(call: Callable[[str], Any], loops: int) -> float:
     return (time.perf_counter() - start_s) / loops
 
 
-async def hits(folder: str) -> list[tuple[Any, ...]]:
+def hits(folder: str, runner: asyncio.Runner) -> list[tuple[Any, ...]]:
     memory = Memory(folder, verbose=0)
     # Without a warm tier every call goes to the disk, as the first call of a new process does.
     calls: dict[str, tuple[Callable[[str], Any], int]] = {
@@ -62,20 +62,18 @@ async def hits(folder: str) -> list[tuple[Any, ...]]:
         "memoize, warm": (memoize(page, folder=folder), 500),
         "memoize, warm, async": (memoize(page_later, folder=folder), 500),
     }
-    times_s: dict[str, list[float]] = {name: [] for name in calls}
-    for call, _ in calls.values():
-        await seconds_a_call(call, 2)
-    order = list(calls)
-    for _ in range(ROUNDS):
-        random.shuffle(order)
-        for name in order:
-            times_s[name].append(await seconds_a_call(*calls[name]))
+    times_s = in_turn(
+        {name: partial(_run, runner, seconds_a_call, *each) for name, each in calls.items()}, rounds=ROUNDS
+    )
     rows = []
     for name, values in times_s.items():
-        base = times_s["joblib.Memory, async" if name.endswith("async") else "joblib.Memory"]
-        ratio = interval(values, base, last=True)
+        ratio = ratio_interval(times_s, name, "joblib.Memory, async" if name.endswith("async") else "joblib.Memory")
         rows.append((name, 1e6 * median(values), ratio.speedup, ratio.low, ratio.high))
     return rows
+
+
+def _run(runner: asyncio.Runner, func: Callable[..., Any], *args: Any) -> float:
+    return runner.run(func(*args))
 
 
 async def stall_s(call: Callable[[str], Awaitable[Any]]) -> float:
@@ -97,23 +95,18 @@ async def stall_s(call: Callable[[str], Awaitable[Any]]) -> float:
     return longest_s
 
 
-async def stalls(folder: str) -> list[tuple[Any, ...]]:
+def stalls(folder: str, runner: asyncio.Runner) -> list[tuple[Any, ...]]:
     calls = {
         "joblib.Memory, async": Memory(folder, verbose=0).cache(large_later),
         "memoize, stored, async": memoize(large_later, folder=folder, maxsize=0),
     }
-    for call in calls.values():
-        await call("http://localhost/")
-    times_s: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(9):
-        for name, call in calls.items():
-            times_s[name].append(await stall_s(call))
+    times_s = in_turn({name: partial(_run, runner, stall_s, call) for name, call in calls.items()}, rounds=9)
     return [(name, LARGE_BYTES, 1e3 * median(values), 1e3 * max(values)) for name, values in times_s.items()]
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        hit_rows, stall_rows = asyncio.run(hits(folder)), asyncio.run(stalls(folder))
+    with tempfile.TemporaryDirectory() as folder, asyncio.Runner() as runner:
+        hit_rows, stall_rows = hits(folder, runner), stalls(folder, runner)
     tables = {
         "benchmarks.memo-hits": Table(
             title="A hit of a small answer, and its time ÷ joblib's own",

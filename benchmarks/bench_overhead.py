@@ -4,16 +4,17 @@
 Ratios come with their 95 % interval, and nothing at all, measured again, shows what the machine adds by itself.
 """
 
-import random
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
+from interleave import in_turn, ratio_interval
+
 from workbench import Table, records
-from workbench.comparison.statistics import interval
 
 BODIES = {
     "python": "total = 0\n    for number in range(9_000_000):\n        total += number * number % 7",
@@ -61,18 +62,15 @@ def main() -> None:
         for task, body in BODIES.items():
             script = folder / f"{task}.py"
             script.write_text(SCRIPT.format(body=body))
-            bodies: dict[str, list[float]] = {profiler: [] for profiler in PROFILERS}
-            startups: dict[str, list[float]] = {profiler: [] for profiler in PROFILERS}
-            for _ in range(rounds):
-                order = random.sample(list(PROFILERS), len(PROFILERS))
-                measured = {profiler: run(profiler, script, folder) for profiler in order}
-                body_s, whole_s = measured["none"]
-                for profiler, (its_body_s, its_whole_s) in measured.items():
-                    bodies[profiler].append(its_body_s)
-                    startups[profiler].append((its_whole_s - its_body_s) - (whole_s - body_s))
+            measured = in_turn({name: partial(run, name, script, folder) for name in PROFILERS}, rounds=rounds)
+            bodies = {name: [body_s for body_s, _ in times] for name, times in measured.items()}
+            rest_s = {name: [whole_s - body_s for body_s, whole_s in times] for name, times in measured.items()}
             for profiler in PROFILERS:
-                cost = interval(bodies[profiler], bodies["none"], last=True)
-                row = (task, profiler, cost.speedup, cost.low, cost.high, statistics.median(startups[profiler]))
+                cost = ratio_interval(bodies, profiler, "none")
+                extra_s = statistics.median(
+                    its_s - bare_s for its_s, bare_s in zip(rest_s[profiler], rest_s["none"], strict=True)
+                )
+                row = (task, profiler, cost.speedup, cost.low, cost.high, extra_s)
                 rows.append(row)
                 told = "body × {:.4f} [{:.4f}, {:.4f}], start-up and end + {:.2f} s".format(*row[2:])
                 print(f"{task:8} {profiler:14} {told}")

@@ -25,6 +25,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from interleave import times_s
 
 from workbench import Comparison, Site, Table, compare, records
 
@@ -102,12 +103,7 @@ async def wait(n: int) -> int:
 
 def rate(run: Callable[[int], object], amount: int) -> float:
     """Return how much of something is done in a second."""
-    times_s = []
-    for _ in range(5):
-        start_s = time.perf_counter()
-        run(amount)
-        times_s.append(time.perf_counter() - start_s)
-    return amount / min(times_s)
+    return amount / min(times_s({"run": lambda: run(amount)}, rounds=5)["run"])
 
 
 def tasks(site: Site) -> dict[str, tuple[Callable[[Any], Any], list[Any]]]:

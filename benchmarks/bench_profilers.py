@@ -22,17 +22,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import line_profiler
+from shared import LABELS, PROGRAMS, Label, site
 
-CORPUS = Path(__file__).parents[1] / "tests" / "corpus"
-sys.path.insert(0, str(CORPUS))
+from workbench import Table, records
+from workbench.errors import RecordError
 
-from programs import LABELS, Label  # noqa: E402
-from surroundings import site  # noqa: E402
-
-from workbench import Table, records  # noqa: E402
-from workbench.errors import RecordError  # noqa: E402
-
-PROGRAMS = CORPUS / "programs.py"
+CORPUS = PROGRAMS.parent
 BIN = Path(sys.executable).parent
 EACH, SUMMARY, COST = (f"benchmarks.diagnose-{name}" for name in ("profilers-programs", "profilers", "overhead"))
 #: As the diagnosis does: a task is bound by what takes this share of it; threads contend from that share on.
@@ -236,7 +231,7 @@ def read_line_profiler(program: str, folder: Path) -> Reading:
     of the lines that don't read as waiting. Lines that wait for other threads are set aside; where these are nearly
     all, nothing is known.
     """
-    files = [word for path in CORPUS.glob("*.py") for word in ("--prof-mod", str(path))]
+    files = [word for path in CORPUS.glob("corpus*.py") for word in ("--prof-mod", str(path))]
     run([BIN / "kernprof", "--quiet", "--line-by-line", *files, "--outfile", folder / "out"], program)
     timings = line_profiler.load_stats(str(folder / "out")).timings
     functions = {name.rpartition(".")[2]: sum(time for *_, time in lines) for (*_, name), lines in timings.items()}

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import argparse
 import math
-import random
-import time
 from statistics import NormalDist, median
 
 import numpy as np
-from bench_compare import ITEMS, busy_process, task
+from bench_compare import ITEMS, task
+from interleave import times_s
+from shared import busy
 
 from workbench import Table, records
 from workbench.comparison.statistics import interval
@@ -23,23 +23,18 @@ from workbench.comparison.statistics import interval
 ROUNDS = (8, 16, 32, 64)
 
 
-def run_s() -> float:
-    start_s = time.perf_counter()
+def run() -> None:
     for item in ITEMS:
         task(item)
-    return time.perf_counter() - start_s
 
 
-def interleaved(rounds: int, order: random.Random) -> tuple[list[float], list[float]]:
-    times_s: dict[bool, list[float]] = {False: [], True: []}
-    for _ in range(rounds):
-        for name in order.sample((False, True), 2):
-            times_s[name].append(run_s())
-    return times_s[False], times_s[True]
+def interleaved(rounds: int, seed: int) -> tuple[list[float], list[float]]:
+    found = times_s({"first": run, "second": run}, rounds=rounds, seed=seed)
+    return found["first"], found["second"]
 
 
-def blocks(rounds: int, order: random.Random) -> tuple[list[float], list[float]]:
-    return [run_s() for _ in range(rounds)], [run_s() for _ in range(rounds)]
+def blocks(rounds: int, seed: int) -> tuple[list[float], list[float]]:
+    return times_s({"first": run}, rounds=rounds)["first"], times_s({"second": run}, rounds=rounds)["second"]
 
 
 def by_ranks(first_s: list[float], second_s: list[float]) -> tuple[float, float]:
@@ -59,12 +54,11 @@ STYLES = {"interleaved pairs": (interleaved, by_ranks), "one after the other": (
 
 
 def measure(loaded: bool, trials: int) -> list[tuple[str, str, int, float, float]]:
-    order = random.Random(0)
     found: dict[tuple[str, int], list[tuple[float, bool]]] = {}
-    with busy_process(loaded):
-        for _ in range(trials):
+    with busy(int(loaded)):
+        for trial in range(trials):
             for style, (collect, bounds) in STYLES.items():
-                first_s, second_s = collect(max(ROUNDS), order)
+                first_s, second_s = collect(max(ROUNDS), trial)
                 for rounds in ROUNDS:
                     # A shorter session of blocks has the start of each block.
                     low, high = bounds(first_s[:rounds], second_s[:rounds])

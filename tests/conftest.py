@@ -1,6 +1,7 @@
-"""Real servers for the tests that need them: skipped where one is missing, but never where all must be there."""
+"""What tests of several rooms use: real servers, skipped where one is missing, but never where all must be there."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -36,3 +37,16 @@ def own_service() -> Iterator[Callable[[str], Service]]:
     yield start
     for service in started:
         service.stop()
+
+
+@pytest.fixture
+def skip(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Return a function that lets the time of day go on by so many seconds at once, for this process alone."""
+    now, ahead_s = time.time, 0.0
+
+    def go_on(seconds: float) -> None:
+        nonlocal ahead_s
+        ahead_s += seconds
+
+    monkeypatch.setattr(time, "time", lambda: now() + ahead_s)
+    return go_on

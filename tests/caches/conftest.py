@@ -1,25 +1,16 @@
-"""One list of caches for all tests of the contract; a new one is covered by adding it in ``makers``."""
-
-import importlib.util
-import sys
-from pathlib import Path
+"""One list of caches for all tests of the contract; a new one is covered by adding it in ``cache_makers``."""
 
 import pytest
+from cache_makers import KINDS, SERVERS, SHARED, make_backend
 
 from workbench.caches import Cache
-
-HERE = Path(__file__).parent
-_spec = importlib.util.spec_from_file_location("workbench_test_makers", HERE / "makers.py")
-makers = importlib.util.module_from_spec(_spec)
-sys.modules[_spec.name] = makers
-_spec.loader.exec_module(makers)
 
 
 def pytest_generate_tests(metafunc):
     """``kind``: every cache; ``shared_kind``: those that other processes see; ``served_kind``: those with a server."""
-    lists = {"kind": makers.KINDS, "shared_kind": makers.SHARED, "served_kind": list(makers.SERVERS)}
+    lists = {"kind": KINDS, "shared_kind": SHARED, "served_kind": list(SERVERS)}
     for name in set(lists) & set(metafunc.fixturenames):
-        marks = {kind: [pytest.mark.service] if kind in makers.SERVERS else [] for kind in lists[name]}
+        marks = {kind: [pytest.mark.service] if kind in SERVERS else [] for kind in lists[name]}
         metafunc.parametrize(name, [pytest.param(kind, marks=marks[kind]) for kind in lists[name]])
 
 
@@ -28,7 +19,7 @@ def place(tmp_path, shared_service):
     """Return a function that says where a kind of cache is: a folder, and the URL of the run's one server."""
 
     def where(kind):
-        server = makers.SERVERS.get(kind)
+        server = SERVERS.get(kind)
         return str(tmp_path), server and shared_service(server).url
 
     return where
@@ -40,7 +31,7 @@ def make(place):
     made = []
 
     def make_cache(kind, **options):
-        cache = Cache(makers.make_backend(kind, *place(kind)), **options)
+        cache = Cache(make_backend(kind, *place(kind)), **options)
         cache.clear()
         made.append(cache)
         return cache
@@ -49,15 +40,3 @@ def make(place):
     for cache in made:
         cache.clear()
         cache.close()
-
-
-@pytest.fixture
-def backend(request, place):
-    """Return a function that makes a backend of a kind."""
-    return lambda kind, url=None: makers.make_backend(kind, place(kind)[0], url or place(kind)[1])
-
-
-@pytest.fixture
-def servers():
-    """Which kind of cache needs which server."""
-    return makers.SERVERS

@@ -1,38 +1,52 @@
 """Many callers in many processes, and one computation."""
 
+import json
 import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
+import cache_caller
 import pytest
+from waiting import eventually
 
-CALLER = Path(__file__).with_name("caller.py")
 
-
-@pytest.fixture
-def callers(place, tmp_path):
-    """Return a function that starts processes of callers, which wait for a line."""
+@pytest.fixture(scope="module")
+def processes():
+    """Return a function that gives so many processes of callers; those that the tests before have left go on."""
     started = []
 
-    def start(kind, processes, callers, way):
-        folder, url = place(kind)
-        command = [sys.executable, CALLER, kind, folder, url or "", str(callers), way, tmp_path / "computed"]
-        for _ in range(processes):
+    def get(count):
+        for ended in [each for each in started if each.poll() is not None]:
+            ended.communicate()
+            started.remove(ended)
+        while len(started) < count:
+            command = [sys.executable, cache_caller.__file__]
             started.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-        assert [each.stdout.readline() for each in started] == ["ready\n"] * processes
-        return started
+        return started[:count]
 
-    yield start
+    yield get
     for each in started:
         each.kill()
         each.communicate()
 
 
-def go(processes):
+@pytest.fixture
+def callers(processes, place, tmp_path):
+    """Return a function that lets callers in many processes ask; they answer when all have what they asked for."""
+
+    def ask(kind, count, callers, way):
+        asked = processes(count)
+        send(asked, json.dumps([kind, *place(kind), callers, way, str(tmp_path / "computed")]))
+        assert [each.stdout.readline() for each in asked] == ["ready\n"] * count
+        send(asked, "go")
+        return asked
+
+    return ask
+
+
+def send(processes, line):
     for each in processes:
-        each.stdin.write("go\n")
+        each.stdin.write(line + "\n")
         each.stdin.flush()
 
 
@@ -40,23 +54,20 @@ def go(processes):
 @pytest.mark.parametrize("way", ["plain", "async"])
 def test_eight_processes_of_fifty_callers_compute_once(make, shared_kind, way, callers, tmp_path):
     make(shared_kind)
-    processes = callers(shared_kind, 8, 50, way)
-    go(processes)
-    assert [each.stdout.readline() for each in processes] == ["right\n"] * 8
+    asked = callers(shared_kind, 8, 50, way)
+    assert [each.stdout.readline() for each in asked] == ["right\n"] * 8
     assert len((tmp_path / "computed").read_text().splitlines()) == 1
 
 
 @pytest.mark.slow
 def test_when_the_one_that_computes_is_killed_another_one_does(make, callers, tmp_path):
     make("sqlite")
-    processes = callers("sqlite", 3, 5, "plain")
-    go(processes)
+    asked = callers("sqlite", 3, 5, "plain")
     computed = tmp_path / "computed"
-    while not computed.exists() or not computed.read_text().endswith("\n"):
-        time.sleep(0.01)
+    eventually(lambda: computed.exists() and computed.read_text().endswith("\n"))
     first = int(computed.read_text())
-    killed = next(each for each in processes if each.pid == first)
+    killed = next(each for each in asked if each.pid == first)
     killed.send_signal(signal.SIGKILL)
-    others = [each for each in processes if each is not killed]
+    others = [each for each in asked if each is not killed]
     assert [each.stdout.readline() for each in others] == ["right\n"] * 2
     assert len(computed.read_text().splitlines()) == 2

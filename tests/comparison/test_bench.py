@@ -45,7 +45,8 @@ def run(clock):
         return item
 
     def run(remedies, **options):
-        return compare(slow, ["x"], remedies, clock=clock, progress=False, **{"budget_s": 100.0, **options})
+        options = {"budget_s": 100.0, **options}
+        return compare(slow, ["x"], remedies, clock=clock, diagnosis=False, progress=False, **options)
 
     return run
 
@@ -163,8 +164,9 @@ def test_equal_noise_never_plays_for_ever(clock):
 
     noise = random.Random(3)
     found = compare(
-        noisy, [1], {"same": lambda f, items, *, workers: [noisy(1)]}, clock=clock, budget_s=1e9, precision=1e-9
-    )
+        noisy, [1], {"same": lambda f, items, *, workers: [noisy(1)]},
+        clock=clock, budget_s=1e9, precision=1e-9, diagnosis=False, progress=False,
+    )  # fmt: skip
     assert found.rounds == MOST_ROUNDS
 
 
@@ -219,14 +221,14 @@ def test_a_baseline_whose_answers_change_is_told(clock):
         clock.now_s += 1
         return next(answers)
 
-    found = compare(unsteady, [1], {"half": clock.remedy(0.5)}, clock=clock, progress=False)
+    found = compare(unsteady, [1], {"half": clock.remedy(0.5)}, clock=clock, diagnosis=False, progress=False)
     assert found.rows[0].same_answer is False
     assert "pass equal=" in found.rows[0].note
 
 
 def test_a_task_that_fails_is_one_line(clock):
     with pytest.raises(TaskError, match=r"^the task itself fails: ZeroDivisionError: division by zero$"):
-        compare(lambda item: 1 / item, [0], {"half": clock.remedy(0.5)}, clock=clock, progress=False)
+        compare(lambda item: 1 / item, [0], {"half": clock.remedy(0.5)}, clock=clock, diagnosis=False, progress=False)
 
 
 def test_a_task_that_fails_later_keeps_what_was_measured(clock):
@@ -238,7 +240,7 @@ def test_a_task_that_fails_later_keeps_what_was_measured(clock):
             raise OSError("too many open files")
         return item
 
-    found = compare(tiring, [1], {"half": clock.remedy(0.5)}, clock=clock, progress=False)
+    found = compare(tiring, [1], {"half": clock.remedy(0.5)}, clock=clock, diagnosis=False, progress=False)
     assert (found.rows[0].verdict, found.rows[0].note) == ("failed", "OSError: too many open files")
     assert (found.rounds, row(found, "half").verdict) == (5, "faster")
 

@@ -1,21 +1,17 @@
 """Programs of which it is known what bounds them."""
 
 import os
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
+import corpus
 import pytest
+import surroundings
+from corpus_labels import LABELS, Label
 
 from workbench.diagnosis.targets import diagnose_target, parse_target
 
 #: The share of the wall time without a core from which a machine is too busy to see what a task waits for.
 CROWDED = 0.6
-CORPUS = Path(__file__).parents[1] / "corpus"
-sys.path.insert(0, str(CORPUS))
-
-import surroundings  # noqa: E402
-from programs import LABELS, Label  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +38,7 @@ def test_the_verdict_is_right_and_the_wait_is_named(name: str, label: Label) -> 
 
 def faults(name: str, label: Label) -> list[str]:
     """Run a program of the corpus; return what its diagnosis has wrong."""
-    found = diagnose_target(parse_target(f"{CORPUS / 'programs.py'}:{name}")).diagnosis
+    found = diagnose_target(parse_target(f"{corpus.__file__}:{name}")).diagnosis
     wrong = []
     if found.parts["runqueue"] < CROWDED * found.wall_s:
         if (found.verdict in label.verdict, found.bound_by in label.bound_by) != (True, True):

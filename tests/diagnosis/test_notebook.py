@@ -41,4 +41,4 @@ def test_magics_work_in_a_kernel() -> None:
     assert texts[8].startswith("['sleep', 'sleep', '")
     assert "network" not in texts[8]
     assert "no remedy 'magic' is installed" in texts[9]
-    assert "pass a function and its items" in texts[10]
+    assert "pass items too, to call it with: %compare nap, [1, 2, 3]" in texts[10]

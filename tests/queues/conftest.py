@@ -1,15 +1,10 @@
 import os
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
 
 from workbench import services
 from workbench.queues import AsyncioQueue, CeleryQueue, ProcessQueue
-
-# Workers find the tests' functions where this process does.
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")

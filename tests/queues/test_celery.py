@@ -6,14 +6,14 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
 import queue_tasks
+from waiting import eventually
 
 from workbench import MissingExtraError, QueueError, UsageError
-from workbench.queues import CeleryQueue, Progress
+from workbench.queues import CeleryQueue, Progress, with_celery
 from workbench.queues.codec import pack
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
@@ -48,14 +48,19 @@ def numbers(path, table):
 
 
 def kill_a_worker(queue):
-    while not (pids := queue.worker_pids()):
-        time.sleep(0.01)
-    os.kill(pids[0], signal.SIGKILL)
+    os.kill(eventually(queue.worker_pids)[0], signal.SIGKILL)
+
+
+def runs(pid):
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
+    except OSError:
+        return False
 
 
 def wait_until_some_are_done(queue, done, running=0):
-    while (now := queue.progress()).done < done or now.running < running:
-        time.sleep(0.01)
+    eventually(lambda: (now := queue.progress()).done >= done and now.running >= running)
 
 
 def test_tasks_whose_workers_are_killed_are_done_again(broker, counted):
@@ -93,18 +98,18 @@ def test_a_broker_that_hangs_stops_nobody_for_long(own_service):
         assert queue.result(handle, timeout_s=60) == 2
 
 
-def test_workers_that_consume_no_more_are_replaced(redis):
+def test_workers_that_consume_no_more_are_replaced(redis, monkeypatch):
+    monkeypatch.setattr(with_celery, "SILENCE_S", 2.0)
     with CeleryQueue(redis, workers=2) as queue:
         for pid in queue.worker_pids():
             os.kill(pid, signal.SIGSTOP)
         assert queue.result(queue.submit(queue_tasks.increment, 1), timeout_s=80) == 2
 
 
-def test_celerys_defaults_lose_what_a_killed_worker_ran(broker):
+def test_celerys_defaults_lose_what_a_killed_worker_ran(broker, tmp_file):
     with CeleryQueue(broker, workers=1, durable=False) as queue:
-        handle = queue.submit(queue_tasks.nap, 0.5)
-        while not queue.progress().running:
-            time.sleep(0.01)
+        handle = queue.submit(queue_tasks.wait_for, tmp_file)
+        eventually(lambda: queue.progress().running)
         kill_a_worker(queue)
         after = queue.submit(queue_tasks.increment, 1)
         with pytest.raises(TimeoutError):
@@ -161,7 +166,6 @@ def test_workers_end_when_their_parent_is_killed_and_leave_nothing(redis, tmp_pa
         before = set(connection.keys())
     code = f"""
 import sys
-sys.path.insert(0, {os.fspath(Path(__file__).parent)!r})
 from workbench.queues import CeleryQueue
 with CeleryQueue({redis!r}, workers=2) as queue:
     print(*queue.worker_pids(), flush=True)
@@ -176,11 +180,8 @@ with CeleryQueue({redis!r}, workers=2) as queue:
     assert list(tmp_path.glob("workbench-queue-*"))
     parent.kill()
     parent.communicate()
-    end_s = time.monotonic() + 30
-    while any(Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids):
-        assert time.monotonic() < end_s
-        time.sleep(0.05)
-    assert not list(tmp_path.glob("workbench-queue-*"))
+    eventually(lambda: not any(runs(pid) for pid in pids))
+    eventually(lambda: not list(tmp_path.glob("workbench-queue-*")))
     with client.Redis.from_url(redis) as connection:
         assert set(connection.keys()) <= before
 
@@ -208,13 +209,12 @@ def test_a_message_from_a_stranger_runs_nothing(redis, tmp_file):
     assert not Path(tmp_file).exists()
 
 
-def test_threads_wait_at_the_same_time(redis):
+def test_threads_wait_at_the_same_time(redis, tmp_file):
     with CeleryQueue(redis, workers=1, threads=4) as queue:
-        handles = [queue.submit(queue_tasks.nap, 1.0) for _ in range(4)]
-        while queue.progress().running < 4:
-            assert queue.progress().done == 0
-            time.sleep(0.01)
-        assert [queue.result(handle) for handle in handles] == [1.0] * 4
+        handles = [queue.submit(queue_tasks.wait_for, tmp_file) for _ in range(4)]
+        eventually(lambda: queue.progress().running == 4)
+        Path(tmp_file).touch()
+        assert [queue.result(handle) for handle in handles] == [tmp_file] * 4
 
 
 def test_what_can_not_be_sent_is_refused_in_one_line(redis):

@@ -2,11 +2,11 @@
 
 import math
 import threading
-import time
 from pathlib import Path
 
 import pytest
 import queue_tasks
+from waiting import eventually
 
 from workbench import QueueError, UsageError
 from workbench.queues import Handle, Progress
@@ -86,33 +86,33 @@ def test_a_task_with_a_key_takes_effect_once(queue, func, tmp_file):
     assert Path(tmp_file).read_bytes() == b"x"
 
 
-def test_an_answer_that_is_not_there_in_time_can_be_asked_for_later(queue, func):
-    handle = queue.submit(func("nap"), 0.3)
+def test_an_answer_that_is_not_there_in_time_can_be_asked_for_later(queue, func, tmp_file):
+    handle = queue.submit(func("wait_for"), tmp_file)
     with pytest.raises(TimeoutError, match=r"after 0\.01 s"):
         queue.result(handle, timeout_s=0.01)
-    assert queue.result(handle) == 0.3
+    Path(tmp_file).touch()
+    assert queue.result(handle) == tmp_file
 
 
-def test_progress_tells_where_the_tasks_are(name, make, func):
+def test_progress_tells_where_the_tasks_are(name, make, func, tmp_file):
     with make(name, workers=1) as queue:
         assert queue.progress() == Progress()
         queue.map(func("refuse_two"), [1, 2], return_exceptions=True)
-        running, queued = (queue.submit(func("nap"), 0.5) for _ in range(2))
-        while not queue.progress().running:
-            time.sleep(0.01)
+        running, queued = (queue.submit(func("wait_for"), tmp_file) for _ in range(2))
+        eventually(lambda: queue.progress().running)
         found = queue.progress()
         assert (found.done, found.dead, found.submitted) == (1, 1, 4)
-        assert [queue.result(handle) for handle in (running, queued)] == [0.5, 0.5]
+        Path(tmp_file).touch()
+        assert [queue.result(handle) for handle in (running, queued)] == [tmp_file] * 2
         assert queue.progress() == Progress(done=3, dead=1, runs=4)
 
 
-def test_workers_work_at_the_same_time(name, make, func):
+def test_workers_work_at_the_same_time(name, make, func, tmp_file):
     with make(name, workers=3) as queue:
-        handles = [queue.submit(func("nap"), 1.0) for _ in range(3)]
-        while (running := queue.progress().running) < 3:
-            assert queue.progress().done == 0, f"only {running} at once"
-            time.sleep(0.01)
-        assert [queue.result(handle) for handle in handles] == [1.0] * 3
+        handles = [queue.submit(func("wait_for"), tmp_file) for _ in range(3)]
+        eventually(lambda: queue.progress().running == 3)
+        Path(tmp_file).touch()
+        assert [queue.result(handle) for handle in handles] == [tmp_file] * 3
 
 
 def test_many_threads_may_submit(queue, func):
@@ -134,8 +134,7 @@ def test_stopping_lets_what_runs_end_and_gives_up_what_waits(name, make, func, t
     with make(name, workers=1) as queue:
         for number in range(4):
             queue.submit(func("nap_and_note"), str(tmp_path / str(number)))
-        while not queue.progress().running:
-            time.sleep(0.01)
+        eventually(lambda: queue.progress().running)
     # A pool hands out a task or two in advance: those run too.
     assert (tmp_path / "0").exists()
     assert not (tmp_path / "3").exists()
@@ -162,7 +161,8 @@ def test_numbers_out_of_range_are_refused(name, make, options):
 
 @pytest.mark.parametrize("with_processes", QUEUES[1:])
 def test_a_task_that_ends_its_worker_is_that_tasks_failure_or_the_pools(with_processes, make):
-    with make(with_processes, workers=1) as queue:
+    crashes = {} if with_processes == "processes" else {"crashes": 1}
+    with make(with_processes, workers=1, **crashes) as queue:
         with pytest.raises(QueueError):
             queue.result(queue.submit(queue_tasks.end_the_worker, 1))
         assert queue.result(queue.submit(queue_tasks.increment, 1)) == 2

@@ -3,8 +3,10 @@
 import asyncio
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
+from waiting import eventually
 
 from workbench import UsageError, memoize
 from workbench.caches import Cache, Memory
@@ -53,13 +55,6 @@ class Counted:
 both = pytest.mark.parametrize("kind", ["plain", "async"])
 
 
-def eventually(condition):
-    end_s = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.01)
-
-
 @both
 def test_an_answer_is_computed_once(kind):
     square = Counted(kind)
@@ -94,11 +89,11 @@ def test_none_is_an_answer_and_an_exception_is_not(kind):
 
 
 @both
-def test_exceptions_are_remembered_where_that_is_wanted(kind):
+def test_exceptions_are_remembered_where_that_is_wanted(kind, skip):
     def answer(n):
         raise [LookupError, KeyError, ValueError][n]("no", n)
 
-    give = Counted(kind, answer=answer, negative={LookupError: 60, ValueError: 0.02})
+    give = Counted(kind, answer=answer, negative={LookupError: 600, ValueError: 60})
     for number, error in enumerate([LookupError, KeyError, ValueError]):
         for _ in range(2):
             with pytest.raises(error) as caught:
@@ -106,7 +101,7 @@ def test_exceptions_are_remembered_where_that_is_wanted(kind):
             assert type(caught.value) is error
             assert caught.value.args == ("no", number)
     assert give.calls == [0, 1, 1, 2]
-    time.sleep(0.03)
+    skip(61)
     with pytest.raises(ValueError, match="no"):
         give(2)
     assert give.calls[-1] == 2
@@ -116,22 +111,22 @@ def test_exceptions_are_remembered_where_that_is_wanted(kind):
 
 
 @both
-def test_a_stale_answer_is_served_while_one_computes_it_anew(kind):
+def test_a_stale_answer_is_served_while_one_computes_it_anew(kind, skip):
     answers = iter(range(100))
-    give = Counted(kind, answer=lambda n: next(answers), ttl_s=0.05, stale_s=60, jitter=0)
+    give = Counted(kind, answer=lambda n: next(answers), ttl_s=60, stale_s=600, jitter=0)
     assert give(1) == 0
-    time.sleep(0.06)
+    skip(61)
     assert give(1) == 0
     eventually(lambda: len(give.calls) == 2)
     eventually(lambda: give(1) >= 1)
 
 
 @both
-def test_a_refresh_that_fails_leaves_the_stale_answer_and_is_told(kind, caplog):
+def test_a_refresh_that_fails_leaves_the_stale_answer_and_is_told(kind, caplog, skip):
     answers = iter([1])
-    give = Counted(kind, answer=lambda n: next(answers, None) or 1 / 0, ttl_s=0.02, stale_s=60)
+    give = Counted(kind, answer=lambda n: next(answers, None) or 1 / 0, ttl_s=60, stale_s=600)
     assert give(1) == 1
-    time.sleep(0.03)
+    skip(61)
     assert give(1) == 1
     eventually(lambda: any("can't be computed anew (ZeroDivisionError" in each.getMessage() for each in caplog.records))
     assert give(1) == 1
@@ -214,20 +209,24 @@ def test_callers_at_the_same_time_share_one_computation(kind):
 def test_a_cancelled_leader_leaves_the_computation_to_another():
     calls = []
 
-    async def slow(n):
-        calls.append(n)
-        await asyncio.sleep(0.05)
-        return n
-
     async def main():
+        go = asyncio.Event()
+
+        async def slow(n):
+            calls.append(n)
+            await go.wait()
+            return n
+
         memoized = memoize(slow, cache=Cache(Memory()))
         leader = asyncio.create_task(memoized(1))
-        await asyncio.sleep(0.01)
+        while not calls:
+            await asyncio.sleep(0.001)
         other = asyncio.create_task(memoized(1))
         await asyncio.sleep(0.01)
         leader.cancel()
         with pytest.raises(asyncio.CancelledError):
             await leader
+        go.set()
         return await other
 
     assert asyncio.run(main()) == 1
@@ -243,13 +242,17 @@ def test_a_function_that_calls_itself_with_the_same_argument_recurs_as_the_plain
         endless(1)
 
 
-def test_a_computation_outlives_the_time_of_its_lease(monkeypatch):
+def test_a_computation_outlives_the_time_of_its_lease(monkeypatch, skip):
     eventually(lambda: not lease_module._renewing)  # the thread of earlier tests has seen that it has nothing to do
-    monkeypatch.setattr(lease_module, "HOLD_S", 0.15)
+    monkeypatch.setattr(lease_module, "HOLD_S", 60)
+    pause = time.sleep
+    monkeypatch.setattr(lease_module, "time", SimpleNamespace(sleep=lambda seconds: pause(seconds / 10_000)))
     cache = Cache(Memory())
     lease, other = Lease(cache, "k"), Lease(cache, "k")
     assert lease.take()
-    time.sleep(0.5)
+    for _ in range(3):
+        skip(30)
+        eventually(lambda: cache.backend._values["workbench:k"][1] > time.time() + 31)
     assert other.take() is False
     lease.give_back()
     assert other.take()

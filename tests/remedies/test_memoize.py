@@ -421,18 +421,22 @@ def test_those_who_wait_get_the_exception(tmp_path):
 def test_a_cancelled_leader_takes_nobody_with_it(tmp_path):
     calls = []
 
-    @memoize(folder=tmp_path)
-    async def slow(n):
-        calls.append(n)
-        await asyncio.sleep(0.05)
-        return n
-
     async def main():
+        go = asyncio.Event()
+
+        @memoize(folder=tmp_path)
+        async def slow(n):
+            calls.append(n)
+            await go.wait()
+            return n
+
         leader = asyncio.create_task(slow(1))
-        await asyncio.sleep(0.01)
+        while not calls:
+            await asyncio.sleep(0.001)
         others = [asyncio.create_task(slow(1)) for _ in range(3)]
         await asyncio.sleep(0.01)
         leader.cancel()
+        go.set()
         return await asyncio.gather(leader, *others, return_exceptions=True)
 
     cancelled, *answers = asyncio.run(main())
@@ -442,17 +446,21 @@ def test_a_cancelled_leader_takes_nobody_with_it(tmp_path):
 
 
 def test_a_cancelled_waiter_leaves_the_computation_alone(tmp_path):
-    @memoize(folder=tmp_path)
-    async def slow(n):
-        await asyncio.sleep(0.05)
-        return n
-
     async def main():
+        go, started = asyncio.Event(), asyncio.Event()
+
+        @memoize(folder=tmp_path)
+        async def slow(n):
+            started.set()
+            await go.wait()
+            return n
+
         leader = asyncio.create_task(slow(1))
-        await asyncio.sleep(0.01)
+        await started.wait()
         waiter = asyncio.create_task(slow(1))
         await asyncio.sleep(0.01)
         waiter.cancel()
+        go.set()
         return await asyncio.gather(leader, waiter, return_exceptions=True)
 
     answer, cancelled = asyncio.run(main())

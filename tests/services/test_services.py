@@ -8,12 +8,12 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from waiting import eventually
 
 from workbench import MissingServerError, ServiceError, UsageError, services
 from workbench.cli import main
@@ -47,14 +47,6 @@ def processes_with(text):
     return found
 
 
-def eventually(condition):
-    end_s = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.05)
-    return True
-
-
 @pytest.fixture(autouse=True)
 def _no_servers_of_ones_own(monkeypatch, tmp_path):
     for server in servers.SERVERS.values():
@@ -78,9 +70,9 @@ def test_a_server_answers_while_it_runs_survives_a_kill_and_leaves_nothing(name,
     service.check()
     service.stop()
     service.stop()
-    assert eventually(lambda: not listens(url))  # the kernel may still be giving its memory back
+    eventually(lambda: not listens(url))  # the kernel may still be giving its memory back
     assert not folder.exists()
-    assert eventually(lambda: not processes_with(str(folder)))
+    eventually(lambda: not processes_with(str(folder)))
 
 
 def test_a_paused_server_takes_connections_and_does_not_answer(own_service):
@@ -151,8 +143,8 @@ def test_servers_end_with_a_parent_that_is_killed(way, tmp_path):
     parent.kill()
     parent.wait()
     for folder in folders:
-        assert eventually(lambda folder=folder: not Path(folder).exists())
-        assert eventually(lambda folder=folder: not processes_with(folder))
+        eventually(lambda folder=folder: not Path(folder).exists())
+        eventually(lambda folder=folder: not processes_with(folder))
     parent.stdout.close()
 
 

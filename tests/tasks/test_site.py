@@ -8,6 +8,7 @@ import urllib.request
 from urllib.parse import urlsplit
 
 import pytest
+from waiting import eventually
 
 from workbench import Site, TaskError, UsageError, fetch_all
 from workbench.tasks.site import FAULTS
@@ -130,8 +131,7 @@ def test_a_client_that_goes_away_disturbs_no_one(site, fresh):
     urls = [fresh(latency_ms=150), fresh(fault="drip"), fresh(fault="endless"), fresh(fault="no-length-reset")]
     fetch_all(urls, deadline_s=0.1, retries=0)
     assert fetch_all([fresh(latency_ms=200)])[0].ok
-    while site.stats().open_connections > 0:
-        time.sleep(0.01)
+    eventually(lambda: site.stats().open_connections == 0)
 
 
 def test_what_is_no_get_is_refused(site):
@@ -157,8 +157,7 @@ def test_ends_with_a_parent_that_is_killed():
         origin = parent.stdout.readline().strip()
         assert answers(origin)
         parent.kill()
-    while answers(origin):
-        time.sleep(0.05)
+    eventually(lambda: not answers(origin))
 
 
 @pytest.mark.slow

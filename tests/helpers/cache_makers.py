@@ -17,23 +17,23 @@ ON_DISK = ["joblib", "sqlite", "django file", "django sqlite"]
 SHARED = [*ON_DISK, *SERVERS]
 KINDS = ["memory", "django locmem", *SHARED]
 
-#: How long a server may take.
-TIMEOUT_S = 0.25
+#: How long a server may take: on a busy machine one that is well may not answer sooner.
+PATIENCE_S = 30.0
 
 
-def make_backend(kind, folder, url):
+def make_backend(kind, folder, url, timeout_s=PATIENCE_S):
     """Return a backend: of its own in this folder, or on the server at this URL."""
     if kind == "memory":
         return caches.Memory()
     if kind == "joblib":
         return caches.Joblib(folder)
     if kind == "sqlite":
-        return caches.SQLite(f"{folder}/cache.sqlite", timeout_s=5)
+        return caches.SQLite(f"{folder}/cache.sqlite", timeout_s=timeout_s)
     if kind == "redis":
-        return caches.Redis(url, TIMEOUT_S)
+        return caches.Redis(url, timeout_s)
     if kind == "memcached":
-        return caches.Memcached(url, TIMEOUT_S)
-    return caches.Django(_django_alias(kind.removeprefix("django "), folder, url), TIMEOUT_S)
+        return caches.Memcached(url, timeout_s)
+    return caches.Django(_django_alias(kind.removeprefix("django "), folder, url, timeout_s), timeout_s)
 
 
 class Router:
@@ -45,7 +45,7 @@ class Router:
     db_for_write = db_for_read
 
 
-def _django_alias(kind, folder, url):
+def _django_alias(kind, folder, url, timeout_s):
     import django
     from django.conf import settings
     from django.core.cache import caches as handler
@@ -67,12 +67,12 @@ def _django_alias(kind, folder, url):
             "OPTIONS": many,
         }
     elif kind in ("redis", "memcached"):
-        handler.settings[alias] = caches.django_options(url, TIMEOUT_S)
+        handler.settings[alias] = caches.django_options(url, timeout_s)
     elif alias not in handler.settings:
         database = {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": f"{folder}/django.sqlite",
-            "OPTIONS": {"timeout": 20, "transaction_mode": "IMMEDIATE"},
+            "OPTIONS": {"timeout": timeout_s, "transaction_mode": "IMMEDIATE"},
         }
         if kind == "postgresql":
             at = urlsplit(url)

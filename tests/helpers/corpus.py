@@ -20,10 +20,8 @@ import zlib
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-
-from label import LABELS, Label, known
-from work import DATA, ask, native, python, site
+from corpus_labels import LABELS, Label, known
+from corpus_work import DATA, ask, native, python, site
 
 __all__ = ["LABELS", "Label"]
 
@@ -594,7 +592,7 @@ def mix_python_native() -> None:
         native(0.02)
 
 
-if __name__ == "__main__":  # programs.py [RUNS] NAME, as any profiler can run it
+if __name__ == "__main__":  # corpus.py [RUNS] NAME, as any profiler can run it
     for _ in range(int(sys.argv[1]) if len(sys.argv) > 2 else 1):
         answer = globals()[sys.argv[-1]]()
         if asyncio.iscoroutine(answer):

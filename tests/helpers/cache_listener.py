@@ -1,4 +1,4 @@
-"""Another process with a two-tier cache: ``listener.py FAR_URL ANNOUNCER_URL``; does what its stdin says."""
+"""Another process with a two-tier cache: ``cache_listener.py FAR_URL ANNOUNCER_URL``; does what its stdin says."""
 
 import json
 import sys

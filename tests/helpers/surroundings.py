@@ -11,7 +11,7 @@ from pathlib import Path
 @contextmanager
 def site() -> Iterator[None]:
     """Serve the corpus's site while the programs run; they find it in ``CORPUS_SITE``."""
-    command = [sys.executable, str(Path(__file__).with_name("server.py"))]
+    command = [sys.executable, str(Path(__file__).with_name("corpus_site.py"))]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         os.environ["CORPUS_SITE"] = server.stdout.readline().strip()
@@ -23,8 +23,9 @@ def site() -> Iterator[None]:
 
 @contextmanager
 def busy(count: int) -> Iterator[None]:
-    """Keep this many processes busy beside."""
-    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    """Keep this many processes busy beside; they end with this one, however it ends."""
+    burn = f"import os\nwhile os.getppid() == {os.getpid()}: sum(range(100_000))"
+    others = [subprocess.Popen([sys.executable, "-c", burn]) for _ in range(count)]
     try:
         yield
     finally:

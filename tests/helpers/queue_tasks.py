@@ -45,6 +45,19 @@ async def nap_later(sleep_s):
     return sleep_s
 
 
+def wait_for(path):
+    """Return when there is such a file: a task that runs for as long as a test wants it to."""
+    while not os.path.exists(path):
+        time.sleep(0.005)
+    return path
+
+
+async def wait_for_later(path):
+    while not os.path.exists(path):
+        await asyncio.sleep(0.005)
+    return path
+
+
 def note(path):
     """Append a byte to a file, and return how many there were before."""
     with open(path, "ab") as file:

@@ -336,7 +336,7 @@ class Trials:
     def _run_and_check(self, trial: Trial, *, calibrate: bool) -> float:
         start_s = self._clock()
         first = not trial.times_s
-        before = self.conduct.state() if first else {}
+        before = self.conduct.state() if first else None
         elapsed_s, answers = self._run(trial)
         if first:
             harm, trial.note = self.conduct.compared(before, self._used)

@@ -153,6 +153,7 @@ def compare(
                 bench.predict(diagnosis, of_all=True)
             elif diagnosis and bench.predicts:
                 bench.predict(seen)
+            bench.refuse()
             if not bench.stops_at_effects:
                 with long_lived_objects_frozen():
                     bench.try_all()

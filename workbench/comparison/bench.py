@@ -12,7 +12,7 @@ import logging
 import math
 import random
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
@@ -134,8 +134,10 @@ class Bench:
         self._random = random.Random(seed)
         self._clock = clock
         self._start_s = clock()
-        self._looked: Block = ()
-        self._diagnosed: Block = ()
+        #: The items that were looked at, in the order in which they were done, and those among them diagnosed.
+        self._looked: list[int] = []
+        self._diagnosed: list[int] = []
+        self._noted_s: list[float] = []
 
     @property
     def active(self) -> list[Trial]:
@@ -174,16 +176,15 @@ class Bench:
         """
         task = self.task
         try:
-            with Diagnosing("first item") if may_diagnose else nullcontext() as block:
+            with Diagnosing("first item") if may_diagnose else nullcontext() as block, self._watched():
                 self._look_at(task.block(0, 1))
             # The first call may pay for imports and connections: its own diagnosis counts only where it stays alone.
-            self._diagnosed, found = self._looked, block and block.result
+            self._diagnosed, found = [*self._looked], block and block.result
             until_s = self.elapsed_s + max(self.budget_s / LOOKED, min(task.item_s, self.budget_s / 4))
             if self._affordable(until_s) > 0:
-                with Diagnosing("other items") if may_diagnose else nullcontext() as block:
+                with Diagnosing("other items") if may_diagnose else nullcontext() as block, self._watched():
                     self._look_on(until_s)
-                self._diagnosed = [index for index in self._looked if index not in self._diagnosed]
-                found = block and block.result
+                self._diagnosed, found = self._looked[1:], block and block.result
             if task.raises:
                 raise TaskError(f"the task itself fails: {next(iter(task.answers.values()))}")
             if not self.stops_at_effects:
@@ -206,26 +207,27 @@ class Bench:
             self._look_at(self.task.block(len(self._looked), min(count, affordable)))
             count *= 2
 
+    def _watched(self) -> AbstractContextManager[None]:
+        return self.task.conduct.first_run(at=lambda: len(self._looked) + len(self._noted_s))
+
     def _look_at(self, block: Block) -> None:
         """Do items for the first time: their answers are what all others are compared with."""
         task, plain = self.task, self.baseline.remedy
-        times_s: list[float] = []
+        times_s = self._noted_s = []
         items = [task.items[index] for index in block]
-        with task.conduct.first_run(block):
-            start_s = self._clock()
-            if not self._looked and plain.traits.in_order:
-                answers = [self._first_answer(items[0])]
-            else:
-                answers = plain.run(
-                    tolerant(noting(task.func, times_s, self._clock)), items, workers=self.baseline.workers
-                )
-            took_s = self._clock() - start_s
+        start_s = self._clock()
+        if not self._looked and plain.traits.in_order:
+            answers = [self._first_answer(items[0])]
+        else:
+            answers = plain.run(tolerant(noting(task.func, times_s, self._clock)), items, workers=self.baseline.workers)
+        took_s = self._clock() - start_s
         if any(isinstance(answer, Raised) for answer in answers):
             task.tolerate()
         alone = plain.traits.in_order and len(times_s) == len(items)
         task.learn(block, answers, times_s if alone else [took_s / len(items)] * len(items))
-        self._looked = sorted({*self._looked, *block})
-        task.conduct.clean_up()
+        self._looked += block
+        self._noted_s = []
+        task.conduct.done(block, len(self._looked))
 
     def _first_answer(self, item: Any) -> Any:
         """Call the function for the first time; what a plain one gives to await is awaited, now and from now on."""
@@ -241,12 +243,14 @@ class Bench:
     def _look_again(self) -> None:
         """Do some items once more, where that takes little: whether answers change, and what happens each time."""
         task, plain = self.task, self.baseline.remedy
-        count = min(len(self._looked), math.floor(self.budget_s / AGAIN / task.item_s) if task.item_s else 1)
+        most = math.floor(self.budget_s / AGAIN / task.item_s) if task.item_s else len(self._looked)
+        # The blocks of the look were of 1, 1, 2, 4, … items: after each of these effects can be compared.
+        count = len(self._looked) if most >= len(self._looked) else 2 ** (most.bit_length() - 1) if most else 0
         if not count:
             return
         block, times_s = self._looked[:count], list[float]()
         items = task.fresh(block)
-        with task.conduct.second_run():
+        with task.conduct.second_run(count, whole=count == len(self._looked)):
             answers = plain.run(noting(task.func, times_s, self._clock), items, workers=self.baseline.workers)
         if plain.traits.in_order:  # the first call of all may have paid for imports and connections
             task.learn(block, answers, times_s)
@@ -281,11 +285,14 @@ class Bench:
 
     # Trying
 
-    def try_all(self) -> None:
-        """Try the rivals, the best-predicted first; those that can't win any more, or don't fit, are not tried."""
+    def refuse(self) -> None:
+        """Leave out the rivals that do not apply to this task."""
         for trial in self.rivals:
             if why := self._refusal(trial):
                 trial.end("skipped", why)
+
+    def try_all(self) -> None:
+        """Try the rivals, the best-predicted first; those that can't win any more, or don't fit, are not tried."""
         waiting = list(self.active)
         while waiting:
             trial = waiting.pop(next_to_try([(each.predicted, each.remedy.traits) for each in waiting]))

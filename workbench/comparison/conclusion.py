@@ -9,6 +9,7 @@ from __future__ import annotations
 from statistics import median
 
 from workbench.comparison.bench import Bench, Trial
+from workbench.comparison.effects import some
 from workbench.comparison.failures import raised_by
 from workbench.comparison.plan import AS_GOOD
 from workbench.comparison.statistics import oddities
@@ -113,7 +114,8 @@ def conclude(rows: list[ComparisonRow], bench: Bench) -> tuple[str | None, str]:
         return likely
     if any(each.verdict in ("no significant difference", "slower") for each in fair):
         return None, "Keep it as it is: no remedy with the same answers was measured to be faster."
-    why = bench.task.conduct.outward or "no remedy that applies could be measured"
+    outward = some(map(str, bench.task.conduct.outward)) if bench.stops_at_effects else ""
+    why = f"each call {outward}, so nothing was repeated" if outward else "no remedy that applies could be measured"
     return None, f"Nothing was shown to be faster, and nothing is predicted to be: {why}."
 
 
@@ -155,9 +157,9 @@ def _likely(fair: list[ComparisonRow], bench: Bench) -> tuple[str, str] | None:
         f"predicted {best.predicted_low:.3g} to {best.predicted_high:.3g} times faster" if best.predicted else ""
     )
     tried = f"about {seen[best.remedy]:.3g} times faster on a few items" if seen.get(best.remedy) else ""
-    outward = bench.task.conduct.outward if bench.stops_at_effects else ""
+    outward = some(map(str, bench.task.conduct.outward)) if bench.stops_at_effects else ""
     why = (
-        f"nothing was repeated, for the task {outward}"
+        f"each call {outward}, so nothing was repeated"
         if outward
         else "there was no time to measure it: raise budget_s"
     )

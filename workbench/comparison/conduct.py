@@ -1,20 +1,39 @@
-"""Watch the plain task do its items, and some of them once more.
+"""Watch the plain task do some items, and some of them once more.
 
 A remedy may repeat, reorder, copy or leave out calls. Whether that is still the same task depends on more than answers.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
-from workbench.comparison.effects import changed, compared_effects, copied, effects, state_of, written_files
+from workbench.comparison.effects import (
+    Effect,
+    Seen,
+    agreed,
+    changed,
+    changes,
+    comparable,
+    copied,
+    joined,
+    notes,
+    some,
+    state_of,
+    watched,
+)
 from workbench.comparison.leftovers import children_now, end_children, threads_now
+from workbench.comparison.shared import Snapshot
 
+#: Some of the items, by their numbers.
 Block = Sequence[int]
-#: Names that are told of many.
-SHOWN = 3
+#: Looking at shared state between items takes no longer.
+MARKED_S = 0.015
+#: Effects of these kinds may be repeated: what a started program does can't be known, and most do no harm.
+REPEATED = frozenset({"program"})
 
 
 class Conduct:
@@ -30,40 +49,55 @@ class Conduct:
         self._func = func
         self._items = items
         self._intact = copied(items)
-        self._before: dict[str, Any] | None = None
         self._spared = set(children_now())
         #: The first item that it changes.
         self.changes = ""
         #: How its answers differ when it is asked again.
         self.unsteady = ""
-        #: What it does to variables outside whenever it runs: in the whole run.
-        self.effects: dict[str, Any] = {}
-        self.files: set[str] = set()
-        #: What it does outside with every call, in words, as in "sends POST to …"; empty where nothing was seen.
-        self.outward = ""
+        #: What it does besides answering.
+        self.seen = Seen()
+        #: What it does outside with every call, as far as was seen: not with the first alone, as making a cache.
+        self.outward: tuple[Effect, ...] = ()
+        self._start: Snapshot | None = None
+        self._marks: dict[int, Snapshot] = {}
+        self._marked_s = 0.0
         self._left_threads: list[str] = []
         self._left_commands: set[str] = set()
 
     @contextmanager
-    def first_run(self, block: Block) -> Iterator[None]:
-        """Watch some of the items done for the first time: effects are those of all of them so far."""
-        if self._before is None:
-            self._before = state_of(self._func)
-        yield
-        self.effects = effects(self._before, state_of(self._func))
-        if self._intact is not None:
-            before = [self._intact[index] for index in block]
-            self.changes = self.changes or changed(before, [self._items[index] for index in block], block)
+    def first_run(self, at: Callable[[], int]) -> Iterator[None]:
+        """Watch some of the items done for the first time; ``at`` tells how many were done so far."""
+        start = self._start = self._start or state_of(self._func)
+        with watched(self._func, at=at) as seen:
+            yield
+        self.seen = joined(self.seen, seen, changes(start, state_of(self._func)))
+        self.outward = tuple(effect for effect in seen.outward if effect.kind not in REPEATED)
+
+    def done(self, block: Block, count: int) -> None:
+        """Look at a block that was done just now for the first time, as the last of so many items."""
+        if self._intact is not None and not self.changes:
+            now = [self._items[index] for index in block]
+            self.changes = changed([self._intact[index] for index in block], now, block)
+        if self._marked_s < MARKED_S:
+            start_s = time.perf_counter()
+            self._marks[count] = state_of(self._func)
+            self._marked_s += time.perf_counter() - start_s
 
     @contextmanager
-    def second_run(self) -> Iterator[None]:
-        """Watch some of the task done again: what happens now wasn't for the first time only, as filling a cache is."""
-        before, threads, children = state_of(self._func), threads_now(), set(children_now())
-        with written_files() as files:
+    def second_run(self, count: int, *, whole: bool) -> Iterator[None]:
+        """Watch the first so many items done again: what happens now wasn't for the first time only.
+
+        ``whole`` says that they are all that were done.
+        """
+        threads, children = threads_now(), set(children_now())
+        with watched(self._func) as again:
             yield
-        again = effects(before, state_of(self._func))
-        self.effects = {name: effect for name, effect in self.effects.items() if name in again}
-        self.files = files
+        found = agreed(self.seen, again, reached=count, whole=whole)
+        if not whole and self._start is not None and count in self._marks:
+            part = agreed(replace(self.seen, shared=changes(self._start, self._marks[count])), again)
+            found.likeness |= {name: part.likeness.get(name, "name") for name in found.shared}
+        self.seen = found
+        self.outward = tuple(effect for effect in found.outward if effect.kind not in REPEATED)
         self._left_threads = sorted(thread.name for thread in threads_now() - threads)
         self._left_commands = {command for pid, command in children_now().items() if pid not in children}
 
@@ -71,11 +105,11 @@ class Conduct:
         """Return the items as they were before anything ran; these, where that isn't known."""
         return items if self._intact is None else copied(self._intact) or items
 
-    def state(self) -> dict[str, Any]:
-        """Return the variables that the task changes, as they are now."""
-        return state_of(self._func) if self.effects else {}
+    def state(self) -> Snapshot | None:
+        """Return the variables that the task changes, as they are now; None where it changes none."""
+        return state_of(self._func) if self.seen.shared else None
 
-    def compared(self, before: dict[str, Any], items: Sequence[Any], block: Block) -> tuple[str, str]:
+    def compared(self, before: Snapshot | None, items: Sequence[Any], block: Block) -> tuple[str, str]:
         """Say what a remedy's run did otherwise than the task does to items and variables, and what in another order.
 
         Parameters
@@ -89,7 +123,9 @@ class Conduct:
             after = self._items if self.changes else self._intact
             if other := changed([after[index] for index in block], items, block):
                 return f"leaves its items otherwise than the task does: {other}", ""
-        return compared_effects(self.effects, effects(before, self.state()))
+        if before is None:
+            return "", ""
+        return comparable(self.seen, Seen(shared=changes(before, state_of(self._func))))
 
     def clean_up(self) -> None:
         """End the processes that a run of the task left behind."""
@@ -103,25 +139,16 @@ class Conduct:
             return f"its answers change ({self.unsteady})"
         if self.changes:
             return f"it changes its items ({self.changes})"
-        if self.effects:
-            return f"it changes {_some(map(repr, self.effects))}"
-        return f"it writes {_some(sorted(self.files))}" if self.files else ""
+        return self.seen.impure
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the table should know, a line each."""
         return (
             f"changes its items ({self.changes}), so every run gets copies" if self.changes else "",
-            f"changes {_some(map(repr, self.effects))} outside" if self.effects else "",
-            f"writes {_some(sorted(self.files))}" if self.files else "",
-            f"leaves threads running, which can't be ended: {_some(self._left_threads)}" if self._left_threads else "",
-            f"left processes behind, which were ended: {_some(sorted(self._left_commands))}"
+            *notes(self.seen),
+            f"leaves threads running, which can't be ended: {some(self._left_threads)}" if self._left_threads else "",
+            f"left processes behind, which were ended: {some(sorted(self._left_commands))}"
             if self._left_commands
             else "",
         )
-
-
-def _some(names: Any) -> str:
-    names = list(names)
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

@@ -1,24 +1,347 @@
-"""What a task does besides answering: items it changes, variables and files outside that it writes."""
+"""What a task does besides answering: what leaves the process, what it shares and changes, whom it talks to.
+
+The interface::
+
+    with watched(func) as seen:          # 2-15 ms in all, some 0.5 µs for each message or file inside
+        answers = run(func, items, workers=workers)
+    seen.outward                         # tuple of Effect: "prints", "sends POST to 127.0.0.1:8931", "writes /a/b"
+    seen.shared                          # name -> Change: {"Total.value": by 40, "seen": 40 appended}
+    seen.talks_to                        # peers and what can't be known to be a read: "127.0.0.1:5432"
+
+    steady = agreed(seen, again)         # two plain runs of the same items: what happens each time, what varies
+    comparable(steady, found)            # (what is wrong with a remedy's run, what comes in another order)
+    steady.impure, notes(steady)         # why memo can't stand in; lines for the table's reader
+
+`workbench.comparison.outward` says how things are seen, `workbench.comparison.shared` what is looked at. What happens
+the first time only, as filling a cache or making a connection, is no effect; reading is none either.
+"""
 
 from __future__ import annotations
 
 import copy
-import functools
+import math
 import os
 import pickle
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from types import CodeType
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from workbench.comparison.answers import MOST_READ, same
+from workbench.comparison.outward import Effect, watch
+from workbench.comparison.shared import OF_A_THREAD, Change, Snapshot, changes, contents, snapshot
 from workbench.masking import masked
 
-#: Variables of these types are looked at for changes, unless they hold more elements than this.
-STATE, MOST_ELEMENTS = (list, dict, set, bytearray, int, float), 10_000
-#: Who wants to know which files are written; the hook that tells can't be taken away once it is there.
-_listening: list[set[str]] = []
+__all__ = [
+    "Change",
+    "Effect",
+    "Seen",
+    "agreed",
+    "changed",
+    "changes",
+    "comparable",
+    "copied",
+    "joined",
+    "notes",
+    "state_of",
+    "watched",
+]
+
+#: Names that are told of many.
+SHOWN = 3
+#: How far two plain runs do the same to a variable: the same values, the same keys and lengths, as many, or anything.
+Likeness = Literal["values", "shape", "name"]
+
+
+@dataclass
+class Seen:
+    """What a run of a task did besides answering.
+
+    ``likeness`` says by name how far two plain runs agree, where that is known: see `agreed`. ``once`` names what
+    a second run of the same items can't do again, though it is no cache: it is told, and not compared.
+    """
+
+    outward: tuple[Effect, ...] = ()
+    shared: dict[str, Change] = field(default_factory=dict)
+    talks_to: tuple[str, ...] = ()
+    likeness: dict[str, Likeness] = field(default_factory=dict)
+    once: frozenset[str] = frozenset()
+    #: Where each peer was talked to first; what was done to the process though it was so before; what is no cache.
+    first_talk: dict[str, int] = field(default_factory=dict)
+    touched: frozenset[str] = frozenset()
+    collects: frozenset[str] = frozenset()
+
+    @property
+    def impure(self) -> str:
+        """Why answers that are remembered can't stand in for calls; empty where nothing was seen."""
+        if self.shared:
+            return f"it changes {some(map(repr, self.variables))}"
+        if self.outward:
+            return f"it {some(map(str, self.outward))}"
+        return f"it talks to {some(self.talks_to)}, which may be writing" if self.talks_to else ""
+
+    @property
+    def variables(self) -> list[str]:
+        """The variables that it changes, without the keys and elements in them."""
+        return list(dict.fromkeys(_variable(name) for name in self.shared))
+
+
+@contextmanager
+def watched(func: Callable[..., Any], *, at: Callable[[], int] = lambda: 0) -> Iterator[Seen]:
+    """Watch calls of a function in this process; what is yielded is filled at the end.
+
+    Parameters
+    ----------
+    func
+        The task: what it reaches is looked at.
+    at
+        Returns a number that says where something is seen: the item at work.
+
+    Examples
+    --------
+    >>> seen = []
+    >>> def note(n):
+    ...     seen.append(n)
+    >>> with watched(note) as did:
+    ...     note(1)
+    >>> {name: str(change) for name, change in did.shared.items()}, did.outward
+    ({'seen': '1 appended'}, ())
+    """
+    found = Seen()
+    before = state_of(func)
+    try:
+        with watch(lambda: before.files, at=at) as outside:
+            yield found
+    finally:
+        after = state_of(func)
+        found.outward = tuple(outside.effects.values())
+        found.first_talk = dict(outside.talks_to)
+        found.talks_to = tuple(outside.talks_to)
+        found.touched = frozenset(outside.touched)
+        found.shared = changes(before, after)
+        found.collects = frozenset(name for name in found.shared if after.collects(name))
+
+
+def state_of(func: Callable[..., Any]) -> Snapshot:
+    """Return copies of what a function can change in this process, and of the process's folder and environment.
+
+    Examples
+    --------
+    >>> seen = []
+    >>> state_of(lambda n: seen.append(n)).values["seen"]
+    []
+    """
+    found = snapshot(func)
+    found.values |= {f"os.environ[{name!r}]": value for name, value in os.environ.items()}
+    try:
+        found.values["the working directory"] = os.getcwd()
+    except OSError:  # removed meanwhile
+        found.values["the working directory"] = ""
+    return found
+
+
+def joined(first: Seen, then: Seen, shared: dict[str, Change]) -> Seen:
+    """Return what two runs of different items did, one after the other; ``shared`` is what both did to variables."""
+    outward = {(effect.kind, effect.what): effect for effect in then.outward}
+    for effect in first.outward:
+        later = outward.get((effect.kind, effect.what))
+        outward[effect.kind, effect.what] = replace(effect, times=effect.times + (later.times if later else 0))
+    return Seen(
+        outward=tuple(outward.values()),
+        shared=shared,
+        talks_to=tuple({**first.first_talk, **then.first_talk}),
+        first_talk={**then.first_talk, **first.first_talk},
+        touched=first.touched | then.touched,
+        collects=frozenset(name for name in shared if name in first.collects | then.collects),
+    )
+
+
+def agreed(first: Seen, again: Seen, *, reached: int | None = None, whole: bool = True) -> Seen:
+    """Return what two plain runs of the same items have in common: what happens whenever the task runs.
+
+    Parameters
+    ----------
+    first, again
+        The two runs, the first one before the other.
+    reached
+        The number of items of the first that the second did again; None for all.
+    whole
+        Whether both did the same items, so that what they did to variables can be compared by value.
+
+    Examples
+    --------
+    >>> stamp, later = Seen(shared={"last": Change("by", 3.25)}), Seen(shared={"last": Change("by", 0.5)})
+    >>> agreed(stamp, later).likeness
+    {'last': 'name'}
+    """
+    variables = {_variable(name) for name in again.shared}
+    shared, once, likeness = {}, set(), {}
+    for name, change in first.shared.items():
+        if name in again.touched or (_variable(name) not in variables and name in first.collects):
+            once.add(name)
+        elif _variable(name) not in variables:
+            continue
+        shared[name] = change
+        likeness[name] = _likeness(change, again.shared.get(name)) if whole else _likely(change)
+    repeated = {effect.what for effect in again.outward}
+    kinds = {effect.kind for effect in again.outward}
+    outward = tuple(
+        effect
+        for effect in first.outward
+        if effect.what in repeated
+        or (effect.kind == "file" and effect.kind in kinds)
+        or (reached is not None and effect.first >= reached and not _only_once(effect, first, kinds, reached))
+    )
+    talks_to = tuple(
+        peer
+        for peer, where in first.first_talk.items()
+        if peer in again.talks_to or (reached is not None and where >= reached)
+    )
+    return replace(first, outward=outward, shared=shared, talks_to=talks_to, likeness=likeness, once=frozenset(once))
+
+
+def _only_once(effect: Effect, first: Seen, kinds: set[str], reached: int) -> bool:
+    """Say whether the first items did the like the first time and no more, as where answers are kept in files."""
+    return effect.kind not in kinds and any(
+        other.kind == effect.kind and other.first < reached for other in first.outward
+    )
+
+
+def comparable(expected: Seen, found: Seen, *, outward: bool = False) -> tuple[str, str]:
+    """Say how a run differs from what the task does besides answering: what is wrong, and what is in another order.
+
+    Parameters
+    ----------
+    expected
+        From `agreed`, where there were two plain runs.
+    found
+        A remedy's run of the same items.
+    outward
+        Whether effects outside have to agree too, in number: what a child process does is not seen here.
+
+    Examples
+    --------
+    >>> plain = Seen(shared={"seen": Change("appended", [1, 2]), "count": Change("by", 2)})
+    >>> comparable(plain, Seen(shared={"seen": Change("appended", [2, 1]), "count": Change("by", 2)}))
+    ('', "what it does to 'seen' comes in another order")
+    >>> comparable(plain, Seen(shared={"seen": Change("appended", [1, 2]), "count": Change("by", 1)}))
+    ("changes 'count' by 1, not by 2: a side effect is lost", '')
+    """
+    order = ""
+    touched = {_variable(name) for name in found.shared}
+    loose = {name for name, likeness in expected.likeness.items() if likeness == "name"}
+    for name, wanted in expected.shared.items():
+        if name in expected.once or name.endswith(OF_A_THREAD):
+            continue
+        likeness = expected.likeness.get(name) or _likely(wanted)
+        got = found.shared.get(name)
+        if likeness == "name":
+            # One of them may stand, by chance, where it stood: a bucket that is full again. All of them don't.
+            if not touched & {_variable(other) for other in loose}:
+                return f"does not do to {_variable(name)!r} what the task does: a side effect is lost", ""
+        elif got is None or got.how != wanted.how:
+            return f"does not do to {_variable(name)!r} what the task does: a side effect is lost", ""
+        elif _same_value(wanted, got):
+            continue
+        elif _other_order(wanted, got):
+            order = order or f"what it does to {_variable(name)!r} comes in another order"
+        elif likeness == "values" or not _same_shape(wanted, got):
+            return f"changes {name!r} {got}, not {wanted}: a side effect is lost", ""
+    if outward:
+        counts = {effect.what: effect.times for effect in found.outward}
+        for effect in expected.outward:
+            if effect.kind != "file" and counts.get(effect.what, 0) != effect.times:
+                return f"{effect} {counts.get(effect.what, 0)} times, not {effect.times}", ""
+    return "", order
+
+
+def notes(seen: Seen) -> tuple[str, ...]:
+    """Return what the reader of a table should know, a line each.
+
+    Examples
+    --------
+    >>> notes(Seen(outward=(Effect("output", "prints"),), shared={"Total.value": Change("by", 40)}))
+    ('prints', "changes 'Total.value' outside")
+    """
+    return (
+        *map(str, seen.outward[:SHOWN]),
+        *([f"and does {len(seen.outward) - SHOWN} things more outside"] if len(seen.outward) > SHOWN else []),
+        *([f"changes {some(map(repr, seen.variables))} outside"] if seen.shared else []),
+        *([f"talks to {some(seen.talks_to)}: memo is shown, not advised"] if seen.talks_to else []),
+    )
+
+
+def some(names: Iterable[str]) -> str:
+    """Return a few of many names, in a line.
+
+    Examples
+    --------
+    >>> some("abcde")
+    'a, b, c and 2 more'
+    """
+    names = list(names)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def _variable(name: str) -> str:
+    """Return the variable that a name stands for, without the key or element in it."""
+    return name if name.startswith("os.environ[") else name.partition("[")[0]
+
+
+def _likeness(first: Change, again: Change | None) -> Likeness:
+    """Say how far two plain runs do the same to a variable."""
+    if again is None or first.how != again.how or first.how == "set":
+        return "name"
+    if _same_value(first, again) or _other_order(first, again):
+        return "values"
+    return "shape" if _same_shape(first, again) else "name"
+
+
+def _likely(change: Change) -> Likeness:
+    """Say what can be asked of another run where there was one plain run alone: numbers of seconds vary."""
+    if change.how == "by":
+        return "values" if isinstance(change.value, int) else "name"
+    return "name" if change.how == "set" else "shape"
+
+
+def _same_value(wanted: Change, got: Change) -> bool:
+    if wanted.how == "by":
+        return _close(wanted.value, got.value)
+    return same(wanted.value, got.value)
+
+
+def _close(wanted: Any, got: Any) -> bool:
+    """Compare what was added up: in another order, the last digits of a sum are others."""
+    try:
+        return bool(math.isclose(wanted, got, rel_tol=1e-9, abs_tol=1e-12))
+    except (TypeError, ValueError, OverflowError):
+        return _close_arrays(wanted, got) if hasattr(wanted, "shape") else same(wanted, got)
+
+
+def _close_arrays(wanted: Any, got: Any) -> bool:
+    import numpy as np
+
+    return np.shape(wanted) == np.shape(got) and bool(np.allclose(wanted, got, rtol=1e-9, equal_nan=True))
+
+
+def _other_order(wanted: Change, got: Change) -> bool:
+    if not isinstance(wanted.value, list) or not isinstance(got.value, list):
+        return False
+    return sorted(map(repr, wanted.value)) == sorted(map(repr, got.value))
+
+
+def _same_shape(wanted: Change, got: Change) -> bool:
+    """Say whether lengths and keys agree; where keys vary, their number."""
+    if wanted.how == "by":
+        return False
+    if isinstance(wanted.value, dict) and isinstance(got.value, dict) and wanted.value.keys() == got.value.keys():
+        return True
+    return _size(wanted.value) == _size(got.value)
+
+
+def _size(value: Any) -> int:
+    return len(value) if isinstance(value, list | dict | set | tuple) else -1
 
 
 def copied(items: Sequence[Any]) -> list[Any] | None:
@@ -47,123 +370,19 @@ def changed(before: Sequence[Any], after: Sequence[Any], numbers: Sequence[int] 
 def _alike(was: Any, now: Any) -> bool:
     """Say whether a value is as it was; those without an ``==`` of their own are alike when their pickles are."""
     try:
-        return same(was, now) or pickle.dumps(was) == pickle.dumps(now)
-    except Exception:  # whatever its __eq__ or __reduce__ raises: it can't be told
-        return True
+        if same(was, now):
+            return True
+        alike = pickle.dumps(was) == pickle.dumps(now)
+    except Exception:  # whatever its __eq__ or __reduce__ raises: what it holds tells
+        return _alike_inside(was, now)
+    return alike
 
 
-def state_of(func: Callable[..., Any]) -> dict[str, Any]:
-    """Return copies of the variables outside a function that its code names and that may change: its shared state.
-
-    Examples
-    --------
-    >>> seen = []
-    >>> state_of(lambda n: seen.append(n))
-    {'seen': []}
-    """
-    while not hasattr(func, "__code__"):
-        inner = getattr(func, "func", None) or getattr(func, "__func__", None)  # a partial, a method
-        if inner is None:
-            return {}
-        func = inner
-    code, names = func.__code__, set(_names(func.__code__))
-    outside = {name: value for name, value in getattr(func, "__globals__", {}).items() if name in names}
-    for name, cell in zip(code.co_freevars, getattr(func, "__closure__", None) or (), strict=True):
-        with suppress(ValueError):  # not filled yet
-            outside[name] = cell.cell_contents
-    found = {}
-    for name, value in outside.items():
-        if isinstance(value, STATE) and (isinstance(value, int | float) or len(value) <= MOST_ELEMENTS):
-            with suppress(Exception):  # whatever an element's __deepcopy__ raises
-                found[name] = copy.deepcopy(value)
-    return found
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            yield from _names(inner)
-
-
-def effects(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """Return what happened to shared state: what was added to lists, and the new values of all else that changed.
-
-    Examples
-    --------
-    >>> effects({"seen": [1], "count": 1, "limit": 9}, {"seen": [1, 2], "count": 2, "limit": 9})
-    {'seen': [2], 'count': 1}
-    """
-    found: dict[str, Any] = {}
-    for name, now in after.items():
-        was = before.get(name)
-        if name in before and same(was, now):
-            continue
-        if isinstance(was, list) and isinstance(now, list) and same(was, now[: len(was)]):
-            found[name] = now[len(was) :]
-        elif isinstance(was, dict) and isinstance(now, dict):
-            found[name] = {key: value for key, value in now.items() if key not in was or not same(was[key], value)}
-        elif isinstance(was, int | float) and isinstance(now, int | float):
-            found[name] = now - was
-        else:
-            found[name] = now
-    return found
-
-
-def compared_effects(expected: dict[str, Any], found: dict[str, Any]) -> tuple[str, str]:
-    """Say how a remedy's side effects differ from the task's own: whether they are others, and whether in other order.
-
-    Examples
-    --------
-    >>> compared_effects({"seen": [1, 2]}, {"seen": [2, 1]})
-    ('', "what it does to 'seen' comes in another order")
-    >>> compared_effects({"seen": [1, 2]}, {})
-    ("does not do to 'seen' what the task does: a side effect is lost", '')
-    """
-    for name, wanted in expected.items():
-        got = found.get(name)
-        if same(wanted, got):
-            continue
-        if isinstance(wanted, list) and isinstance(got, list) and sorted(map(repr, wanted)) == sorted(map(repr, got)):
-            return "", f"what it does to {name!r} comes in another order"
-        return f"does not do to {name!r} what the task does: a side effect is lost", ""
-    return "", ""
-
-
-@contextmanager
-def written_files() -> Iterator[set[str]]:
-    """Collect the files that code inside writes and leaves behind; what it also removes is no trace.
-
-    Examples
-    --------
-    >>> with written_files() as files:
-    ...     _ = (tmp / "trace.txt").write_text("here")
-    >>> [os.path.basename(name) for name in files]
-    ['trace.txt']
-    """
-    _install_hook()
-    seen: set[str] = set()
-    _listening.append(seen)
-    left: set[str] = set()
+def _alike_inside(was: Any, now: Any) -> bool:
     try:
-        yield left
-    finally:
-        _listening.remove(seen)
-        left |= {name for name in seen if os.path.isfile(name) and "__pycache__" not in name}
-
-
-@functools.cache
-def _install_hook() -> None:
-    sys.addaudithook(_hear)
-
-
-def _hear(event: str, args: tuple[Any, ...]) -> None:
-    if event == "open" and _listening:
-        name, mode, flags = args
-        writes = set(mode) & set("wax+") if mode else flags & (os.O_WRONLY | os.O_RDWR)
-        if writes and isinstance(name, str | bytes):
-            for seen in _listening:
-                seen.add(os.fsdecode(name))
+        return not changes(Snapshot({"item": contents(was)}), Snapshot({"item": contents(now)}))
+    except Exception:  # it can't be told
+        return True
 
 
 def _short(value: Any) -> str:

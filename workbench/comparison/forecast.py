@@ -96,7 +96,7 @@ class Forecast:
             share=task.share(block),
             distinct=task.share(first_of_each(task.items)),
             cores=cores_to_give(cores_allowed()) if time_s >= LOOK_S else float(cores_allowed()),
-            gil=gil_share(lambda: _keep_on(run, task.func, task.fresh(again))) if looks else None,
+            gil=gil_share(lambda: _keep_on(run, task, again)) if looks else None,
             answer_bytes=_bytes(list(task.answers.values())),
         )
 
@@ -145,12 +145,12 @@ def _diagnose(run: Run, task: Task, block: Block, time_s: float) -> Diagnosis:
     return looking.result
 
 
-def _keep_on(run: Run, func: Callable[[Any], Any], items: Sequence[Any]) -> None:
+def _keep_on(run: Run, task: Task, block: Block) -> None:
     """Do items one by one, again and again, for about `LOOK_S`."""
     end_s = time.perf_counter() + LOOK_S
     while True:
-        for item in items:
-            run(func, [item])
+        for item in task.fresh(block):
+            run(task.func, [item])
             if time.perf_counter() > end_s:
                 return
 

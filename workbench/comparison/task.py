@@ -64,7 +64,7 @@ class Task:
     def fresh(self, block: Block) -> list[Any]:
         """Return the items of a block as nothing has changed them; themselves, where nothing changes them."""
         items = self.conduct.intact(self.items) if self.conduct.changes else self.items
-        return list(items) if len(block) == len(items) else [items[index] for index in block]
+        return list(items) if block == self.everything else [items[index] for index in block]
 
     def mend(self) -> None:
         """Take copies of the items as they were, since somebody has changed them who should not."""

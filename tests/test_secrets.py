@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 
 #: One for each place, so that a test that fails says which.
@@ -220,20 +219,6 @@ SAVE = """
 from workbench import Table, records
 records.save(Table(title="t", columns=("a",), rows=((1,),)), "t", "out")
 """
-
-
-@pytest.mark.slow
-def test_a_notebook_that_fails(tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    source = f"raise ValueError({SAYINGS[0]!r} + {SAYINGS[5]!r})"
-    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]), tmp_path / "01-fails.ipynb")
-    assert run(["-c", SAVE], tmp_path).returncode == 0
-    command = ["report", "--run", "01-fails.ipynb", "--results", "out", "--out", "out/report.html"]
-    said = run(["-m", "workbench", *command], tmp_path)
-    assert said.returncode == 1
-    assert "01-fails.ipynb: cell 1: ValueError: can't reach redis://ann:***@127.0.0.1:6379/0" in said.stderr
-    assert leaks(said.stdout, said.stderr) == []
-    assert leaks_in(tmp_path / "out") == []
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o600), (0o022, 0o644), (0o002, 0o664)])

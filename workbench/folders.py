@@ -26,6 +26,20 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "workbench"
 
 
+def write_private(path: Path, text: str) -> None:
+    """Write a file that other users can't read, whatever the umask.
+
+    Examples
+    --------
+    >>> write_private(tmp / "key", "secret")
+    >>> oct((tmp / "key").stat().st_mode & 0o777)
+    '0o600'
+    """
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text)
+
+
 class Presence:
     """A process's presence in a folder that several work in, which the kernel ends however the process does.
 

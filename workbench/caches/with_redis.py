@@ -51,7 +51,7 @@ class Redis(Backend):
                 url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
             )
         except ValueError as error:
-            raise UsageError(f"{url!r} names no Redis: {error}") from error
+            raise UsageError(f"{url.rpartition('@')[2]!r} names no Redis: {error}") from error
 
     def __repr__(self) -> str:
         return f"Redis at {self._where}"

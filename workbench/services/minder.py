@@ -86,6 +86,7 @@ def main(folder: str, parent: int) -> None:
     """Take orders until the parent says stop, closes our stdin or is gone; then end all and remove the folder."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    os.umask(0o077)
     minder = Minder()
     try:
         while os.getppid() == parent:

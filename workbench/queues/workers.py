@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from workbench.errors import QueueError
-from workbench.folders import cache_folder
+from workbench.folders import cache_folder, write_private
 from workbench.queues.app import Settings
 from workbench.queues.store import Store
 
@@ -44,7 +44,7 @@ class Worker:
         text = self.log.read_text(errors="replace").strip()
         kept = cache_folder() / "logs" / "worker.log"
         kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(text + "\n")
+        write_private(kept, text + "\n")
         return f"it said last {text.splitlines()[-1].strip() if text else 'nothing'!r} (log: {kept})"
 
 
@@ -134,6 +134,7 @@ class Workers:
         self._number += 1
         name = f"{self._settings.queue}-{self._run}-{self._number}"
         log = Path(self._settings.folder) / f"{name}.log"
+        log.touch(mode=0o600)
         with log.open("ab") as out:
             process = subprocess.Popen(
                 [sys.executable, "-m", "workbench.queues.worker", name],

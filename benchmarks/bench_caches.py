@@ -116,9 +116,9 @@ def bare_gets(redis_url: str, memcached_url: str, value: bytes) -> Iterator[tupl
     from django.core.cache import caches
     from pymemcache.client.base import Client
 
-    host, _, port = memcached_url.removeprefix("memcached://").partition(":")
+    socket = memcached_url.removeprefix("memcached://")
     one = redis.Redis.from_url(redis_url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
-    two = Client((host, int(port)), timeout=TIMEOUT_S, connect_timeout=TIMEOUT_S, no_delay=True)
+    two = Client(socket, timeout=TIMEOUT_S, connect_timeout=TIMEOUT_S, no_delay=True)
     one.set("bare", value)
     two.set("bare", value)
     yield "redis", lambda: one.get("bare")

@@ -42,10 +42,22 @@ def keep_log(name: str, text: str) -> str:
     text = masked(text.strip())
     kept = cache_folder() / "logs" / f"{name}.log"
     kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), 0o600)  # it may be there from before
-        file.write(text + "\n")
+    write_private(kept, text + "\n")
     return f"it said last {text.splitlines()[-1].strip() if text else 'nothing'!r} (log: {kept})"
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that other users can't read, whatever the umask.
+
+    Examples
+    --------
+    >>> write_private(tmp / "key", "secret")
+    >>> oct((tmp / "key").stat().st_mode & 0o777)
+    '0o600'
+    """
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text)
 
 
 class Presence:

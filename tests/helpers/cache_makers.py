@@ -77,7 +77,7 @@ def _django_alias(kind, folder, url, timeout_s):
         if kind == "postgresql":
             at = urlsplit(url)
             database = {"ENGINE": "django.db.backends.postgresql", "HOST": at.hostname, "PORT": at.port}
-            database |= {"USER": at.username, "NAME": at.path[1:]}
+            database |= {"USER": at.username, "PASSWORD": at.password, "NAME": at.path[1:]}
         connections.settings[alias] = connections.configure_settings({"default": {}, alias: database})[alias]
         handler.settings[alias] = {"BACKEND": f"{backends}.db.DatabaseCache", "LOCATION": alias, "OPTIONS": many}
         call_command("createcachetable", alias, database=alias, verbosity=0)

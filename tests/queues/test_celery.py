@@ -1,5 +1,7 @@
 """What is Celery's own: nothing is lost, whoever is killed; what can't work is said in one line."""
 
+import base64
+import json
 import os
 import signal
 import sqlite3
@@ -8,12 +10,13 @@ import sys
 import threading
 from pathlib import Path
 
+import msgpack
 import pytest
 import queue_tasks
 from waiting import eventually
 
 from workbench import MissingExtraError, QueueError, UsageError
-from workbench.queues import CeleryQueue, Progress, with_celery
+from workbench.queues import CeleryQueue, with_celery
 from workbench.queues.codec import pack
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
@@ -199,14 +202,88 @@ def test_nothing_is_left_at_a_broker_of_ones_own(redis):
         assert set(connection.keys()) == before
 
 
-def test_a_message_from_a_stranger_runs_nothing(redis, tmp_file):
-    with CeleryQueue(redis, workers=1) as queue:
-        for task in (1, 2):
-            queue._app.send_task("workbench.run", (task, "queue_tasks:note", pack(tmp_file)))
-        queue._app.send_task("os.system", (f"touch {tmp_file}",))
+def forged(task, func, item):
+    """Messages as one who writes to the broker may make them: of other tasks, other items, other types."""
+    packed = pack(item)
+    yield "workbench.run", (task, func, packed)  # as a message was once
+    yield "workbench.run", (999, func, packed)
+    for strange in (999, -1, "1 OR 1=1", None, [task], {"id": task}, 2**63, b"\0"):
+        yield "workbench.run", (strange,)
+    yield "os.system", (f"touch {item}",)
+    yield "celery.map", ({"task": func, "args": (item,)}, [item])
+    yield "celery.starmap", ({"task": "workbench.run"}, [(task, func, packed)])
+    yield "celery.chain", ()
+    yield "queue_tasks.note", (item,)
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_a_forged_message_runs_nothing(broker, durable, tmp_file):
+    with CeleryQueue(broker, workers=1, durable=durable) as queue:
         assert queue.result(queue.submit(queue_tasks.increment, 1)) == 2
-        assert queue.progress() == Progress(done=1, runs=1)
+        handle = queue.submit(queue_tasks.nap, 0.5)
+        waiting = queue.submit(queue_tasks.as_it_came, "pay 1 to Ann")
+        for name, arguments in forged(waiting.id, "queue_tasks:note", tmp_file):
+            queue._app.send_task(name, arguments)
+        assert queue.result(handle) == 0.5
+        assert queue.result(waiting, timeout_s=60) == "pay 1 to Ann"
+        assert queue.result(queue.submit(queue_tasks.increment, 2), timeout_s=60) == 3  # after all of them
+        progress = queue.progress()
+    assert (progress.done, progress.runs, progress.dead) == (4, 4, 0)
     assert not Path(tmp_file).exists()
+
+
+def test_an_altered_message_is_the_task_that_was_submitted(redis, tmp_file):
+    """What another user could do to messages in a broker without a password: "pay 9 to Bob"."""
+    import redis as client
+
+    with CeleryQueue(redis, workers=1) as queue, client.Redis.from_url(redis) as connection:
+        running = queue.submit(queue_tasks.nap, 1.0)
+        eventually(lambda: queue.progress().running)
+        handle = queue.submit(queue_tasks.as_it_came, "pay 1 to Ann")
+        key = f"{queue._settings.queue}:{queue._settings.queue}"
+        (message,) = connection.lrange(key, 0, -1)
+        envelope = json.loads(message)
+        assert "Ann" not in base64.b64decode(envelope["body"]).decode("latin-1")
+        arguments, keywords, embedded = msgpack.unpackb(base64.b64decode(envelope["body"]))
+        for changed in ((*arguments, "queue_tasks:note", pack(tmp_file)), arguments):
+            embedded["callbacks"] = [{"task": "queue_tasks.note", "args": (tmp_file,), "options": {}}]
+            body = msgpack.packb((changed, keywords, embedded))
+            altered = envelope | {"body": base64.b64encode(body).decode()}
+            connection.rpush(key, json.dumps(altered))
+        connection.lrem(key, 1, message)
+        assert queue.result(running) == 1.0
+        assert queue.result(handle, timeout_s=60) == "pay 1 to Ann"
+        assert queue.result(queue.submit(queue_tasks.increment, 2), timeout_s=60) == 3
+    assert not Path(tmp_file).exists()
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+@pytest.mark.parametrize("existing", [True, False])
+def test_the_folder_of_a_queue_is_closed_to_others(redis, umask, existing, tmp_path):
+    folder = tmp_path / "folder"
+    before = os.umask(umask)
+    try:
+        if existing:
+            folder.mkdir()
+        with CeleryQueue(redis, workers=1, folder=folder) as queue:
+            assert queue.result(queue.submit(queue_tasks.increment, 1)) == 2
+            kept = {path.name: path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())}
+    finally:
+        os.umask(before)
+    assert kept.pop("folder") == 0o700
+    assert {"queue", "tasks.sqlite", "tasks.sqlite-wal", "tasks.sqlite-shm"} < set(kept)
+    assert set(kept.values()) == {0o600}
+
+
+def test_a_folder_of_everybodys_is_refused_and_left_as_it_is(redis, tmp_path):
+    folder = tmp_path / "everybodys"
+    folder.mkdir()
+    (folder / "theirs").touch()
+    folder.chmod(0o777)
+    with pytest.raises(UsageError, match=r"other users can write to .*everybodys: pass a folder that is yours alone"):
+        CeleryQueue(redis, workers=1, folder=folder).__enter__()
+    assert folder.stat().st_mode & 0o777 == 0o777
+    assert [path.name for path in folder.iterdir()] == ["theirs"]
 
 
 def test_threads_wait_at_the_same_time(redis, tmp_file):

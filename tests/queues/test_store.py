@@ -32,12 +32,12 @@ def add(store, clock, count=1):
     added = []
     for _ in range(count):
         clock.now_s += 0.001
-        added.append(store.add("math:isqrt", b"1", None)[0].id)
+        added.append(store.add("math:isqrt", b"1", None)[0])
     return added
 
 
 def due(store):
-    return [message.id for message in store.due(100)]
+    return store.due(100)
 
 
 def test_a_backlog_that_is_worked_off_in_order_is_not_missing(store, clock):

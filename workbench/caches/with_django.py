@@ -164,6 +164,8 @@ def django_options(url: str, timeout_s: float = 0.25) -> dict[str, Any]:
     --------
     >>> django_options("memcached://127.0.0.1:11211")["LOCATION"]
     '127.0.0.1:11211'
+    >>> django_options("memcached:///run/memcached.sock")["LOCATION"]
+    'unix:/run/memcached.sock'
     """
     scheme, _, rest = url.partition("://")
     if scheme == "redis":
@@ -178,8 +180,11 @@ def django_options(url: str, timeout_s: float = 0.25) -> dict[str, Any]:
             "timeout": timeout_s, "connect_timeout": timeout_s, "no_delay": True, "serde": Bytes(),
             "retry_attempts": 0, "dead_timeout": timeout_s,
         }  # fmt: skip
-        return {"BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache", "LOCATION": rest, "OPTIONS": options}
-    raise UsageError(f"{url!r} is no cache server of Django's: pass redis://… or memcached://…")
+        where = f"unix:{rest}" if rest.startswith("/") else rest
+        backend = "django.core.cache.backends.memcached.PyMemcacheCache"
+        return {"BACKEND": backend, "LOCATION": where, "OPTIONS": options}
+    shown = url.rpartition("@")[2]
+    raise UsageError(f"{shown!r} is no cache server of Django's: pass redis://… or memcached://…")
 
 
 def _kind(cache: Any) -> str:

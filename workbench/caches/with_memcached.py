@@ -25,7 +25,7 @@ class Memcached(Backend):
     Parameters
     ----------
     url
-        As in ``memcached://127.0.0.1:11211``.
+        As in ``memcached://127.0.0.1:11211``, or ``memcached:///run/memcached.sock`` for a Unix socket.
     timeout_s
         How long to wait for a connection, and for an answer.
 
@@ -40,7 +40,7 @@ class Memcached(Backend):
     --------
     >>> Memcached("redis://127.0.0.1")
     Traceback (most recent call last):
-    workbench.errors.UsageError: 'redis://127.0.0.1' names no Memcached: pass memcached://HOST:PORT
+    workbench.errors.UsageError: 'redis://127.0.0.1' names no Memcached: pass memcached://HOST:PORT or memcached:///SOCKET
     """
 
     def __init__(self, url: str, timeout_s: float = 0.25) -> None:
@@ -49,15 +49,16 @@ class Memcached(Backend):
         except ModuleNotFoundError:
             raise MissingExtraError("pymemcache", "caches") from None
         parts = urlsplit(url)
-        if parts.scheme != "memcached" or not parts.hostname:
-            raise UsageError(f"{url!r} names no Memcached: pass memcached://HOST:PORT")
-        self._address = parts.hostname, parts.port or 11211
+        if parts.scheme != "memcached" or not (parts.hostname or parts.path):
+            shown = url.rpartition("@")[2]
+            raise UsageError(f"{shown!r} names no Memcached: pass memcached://HOST:PORT or memcached:///SOCKET")
+        self._address = (parts.hostname, parts.port or 11211) if parts.hostname else parts.path
         self._timeout_s = timeout_s
         options = {"timeout": timeout_s, "connect_timeout": timeout_s, "no_delay": True, "default_noreply": False}
         self._clients: PerThread[Any] = PerThread(lambda: Client(self._address, **options), Client.close)
 
     def __repr__(self) -> str:
-        return "Memcached at {}:{}".format(*self._address)
+        return f"Memcached at {self._address if isinstance(self._address, str) else '{}:{}'.format(*self._address)}"
 
     def get(self, name: str) -> bytes | None:
         client = self._clients.get()
@@ -87,10 +88,7 @@ class Memcached(Backend):
     def clear(self, prefix: str) -> None:
         """Remove all whose names start so; Memcached lists them, and nobody else's are touched."""
         # By hand: pymemcache 4.0 loses all but the end of a long answer to a raw command.
-        with (
-            socket.create_connection(self._address, self._timeout_s) as connection,
-            connection.makefile("rwb") as lines,
-        ):
+        with self._connect() as connection, connection.makefile("rwb") as lines:
             lines.write(b"lru_crawler metadump all\r\n")
             lines.flush()
             names = []
@@ -106,6 +104,14 @@ class Memcached(Backend):
 
     def close(self) -> None:
         self._clients.close()
+
+    def _connect(self) -> socket.socket:
+        if not isinstance(self._address, str):
+            return socket.create_connection(self._address, self._timeout_s)
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(self._timeout_s)
+        connection.connect(self._address)
+        return connection
 
     def _call(self, use: Callable[[Any], _Answer]) -> _Answer:
         client = self._clients.get()

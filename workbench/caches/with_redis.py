@@ -52,7 +52,8 @@ class Redis(Backend):
                 url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
             )
         except ValueError as error:
-            raise UsageError(f"{url!r} names no Redis: {error}") from None  # it may quote a piece of the password
+            shown = url.rpartition("@")[2]
+            raise UsageError(f"{shown!r} names no Redis: {error}") from None  # it may quote a piece of the password
 
     def __repr__(self) -> str:
         return f"Redis at {self._where}"

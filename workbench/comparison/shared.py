@@ -24,6 +24,7 @@ import io
 import itertools
 import mmap
 import operator
+import os
 import pathlib
 import queue
 import sys
@@ -39,7 +40,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-import workbench
 from workbench.comparison.answers import same
 
 #: A snapshot copies so many values at most, so deep, and takes no longer; of larger data it keeps a check sum.
@@ -61,7 +61,7 @@ _WRITERS = {"append", "extend", "insert", "add", "update", "discard", "appendlef
 #: Folders of code that is not the user's.
 _LIBRARIES = tuple(
     path.rstrip("/") + "/"
-    for path in {*sysconfig.get_paths().values(), *workbench.__path__}
+    for path in {*sysconfig.get_paths().values(), os.path.dirname(os.path.dirname(__file__))}
     if path not in (sys.prefix, sys.base_prefix)
 )
 

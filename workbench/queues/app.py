@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import MissingExtraError
@@ -12,7 +12,7 @@ from workbench.errors import MissingExtraError
 if TYPE_CHECKING:
     from celery import Celery
 
-#: The one task that workers know; which function it calls stands in the message.
+#: The one task that workers know; which function it calls, and with what, stands in the store.
 TASK = "workbench.run"
 #: How long Redis waits before it delivers a message again that was not acknowledged; Celery's default is an hour. It
 #: may be shorter than a task: a message that comes while its task runs is dropped.
@@ -25,7 +25,7 @@ PATIENCE_S = 5
 class Settings:
     """What a worker must know; plain data, sent as JSON."""
 
-    url: str
+    url: str = field(repr=False)  # it may hold a password
     queue: str
     folder: str
     temporary: bool

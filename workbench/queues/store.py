@@ -5,6 +5,9 @@ written down before its message is published (a transactional outbox), a worker 
 its answer is kept here once. A message that was delivered twice then finds nothing to claim, and a task whose message
 was lost is still in the book, to be published again.
 
+A message is a task's number and nothing else: what is called, and with what, stands here only, in a file that is closed
+to other users. So who writes to the broker can have nothing run but what was submitted.
+
 Write-ahead logging without a sync at every commit (``synchronous=NORMAL``) survives any number of killed processes; a
 power cut may take the last moments.
 """
@@ -42,17 +45,15 @@ CREATE INDEX IF NOT EXISTS due ON tasks (due_s) WHERE due_s IS NOT NULL;
 CREATE INDEX IF NOT EXISTS running ON tasks (worker) WHERE state = 'running';
 CREATE INDEX IF NOT EXISTS queued ON tasks (queued_s) WHERE state = 'queued';
 CREATE INDEX IF NOT EXISTS started ON tasks (started_s);
-CREATE TABLE IF NOT EXISTS funcs (name TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS ready (worker TEXT PRIMARY KEY);
 """
 #: A writer waits so long for the others; each takes some microseconds.
 BUSY_S = 30.0
 
 
-class Message(NamedTuple):
-    """What is published of a task."""
+class Work(NamedTuple):
+    """What a worker is to do: the function's name, and its packed item."""
 
-    id: int
     func: str
     item: bytes
 
@@ -63,13 +64,15 @@ class Store:
     Examples
     --------
     >>> store = Store(tmp / "tasks.sqlite")
-    >>> message, new = store.add("math:isqrt", b"10", key="root of ten")
-    >>> store.add("math:isqrt", b"10", key="root of ten") == (message, False)
-    True
-    >>> store.claim(message.id, "worker 1"), store.claim(message.id, "worker 2")
-    (True, False)
-    >>> store.finish(message.id, "worker 1", b"3")
-    >>> store.outcome(message.id), store.progress().repeats
+    >>> store.add("math:isqrt", b"10", key="root of ten")
+    (1, True)
+    >>> store.add("math:isqrt", b"10", key="root of ten")
+    (1, False)
+    >>> store.claim(1, "worker 1")
+    Work(func='math:isqrt', item=b'10')
+    >>> store.claim(1, "worker 2")
+    >>> store.finish(1, "worker 1", b"3")
+    >>> store.outcome(1), store.progress().repeats
     (('done', b'3', None), 1)
     >>> store.close()
     """
@@ -78,7 +81,8 @@ class Store:
         self._path = path
         self._local = threading.local()
         self._open: list[sqlite3.Connection] = []
-        self._known: set[str] = set()
+        path.touch(mode=0o600)  # SQLite's other files take after it
+        path.chmod(0o600)
         self._db.executescript(SCHEMA)
 
     @property
@@ -99,19 +103,16 @@ class Store:
 
     # What the one who submits does.
 
-    def add(self, func: str, item: bytes, key: str | None) -> tuple[Message, bool]:
-        """Write a task down; return it, and whether it is new: a task with the key of another one is that one."""
-        if func not in self._known:
-            self._db.execute("INSERT OR IGNORE INTO funcs VALUES (?)", (func,))
-            self._known.add(func)
+    def add(self, func: str, item: bytes, key: str | None) -> tuple[int, bool]:
+        """Write a task down; return its id, and whether it is new: a task with the key of another one is that one."""
         added = self._rows(
             "INSERT INTO tasks (key, func, item, queued_s) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
             " RETURNING id",
             (key, func, item, time.time()),
         )
         if added:
-            return Message(added[0][0], func, item), True
-        return Message(*self._rows("SELECT id, func, item FROM tasks WHERE key = ?", (key,))[0]), False
+            return added[0][0], True
+        return self._rows("SELECT id FROM tasks WHERE key = ?", (key,))[0][0], False
 
     def outcome(self, task: int) -> tuple[str, bytes | None, bytes | None] | None:
         """Return a task's state, answer and error; None if there is no such task."""
@@ -140,22 +141,16 @@ class Store:
 
     # What a worker does.
 
-    def allowed(self, func: str) -> bool:
-        """Say whether a task with this function was ever submitted: a broker's message alone can't name one."""
-        if func not in self._known and self._rows("SELECT 1 FROM funcs WHERE name = ?", (func,)):
-            self._known.add(func)
-        return func in self._known
-
-    def claim(self, task: int, worker: str) -> bool:
-        """Take a task to run it; False if it is done, dead, or another worker's."""
+    def claim(self, task: int, worker: str) -> Work | None:
+        """Take a task to run it; None if it is done, dead, another worker's, or was never submitted."""
         claimed = self._rows(
             "UPDATE tasks SET state = 'running', worker = ?, started_s = ?, runs = runs + 1, due_s = NULL"
-            " WHERE id = ? AND state = 'queued' RETURNING id",
+            " WHERE id = ? AND state = 'queued' RETURNING func, item",
             (worker, time.time(), task),
         )
         if not claimed:
             self._db.execute("UPDATE tasks SET repeats = repeats + 1 WHERE id = ?", (task,))
-        return bool(claimed)
+        return Work(*claimed[0]) if claimed else None
 
     def finish(self, task: int, worker: str, answer: bytes) -> None:
         """Keep a task's answer, unless it was taken from this worker."""
@@ -202,7 +197,7 @@ class Store:
             "UPDATE tasks SET state = 'queued', due_s = ? WHERE state IN ('queued', 'running')", (time.time(),)
         )
 
-    def due(self, most: int) -> list[Message]:
+    def due(self, most: int) -> list[int]:
         """Return the tasks that are to be published again now, and take them for published.
 
         Before, not after: a task that was published may be run, fail and be due again within that moment.
@@ -210,10 +205,10 @@ class Store:
         now_s = time.time()
         rows = self._rows(
             "UPDATE tasks SET due_s = NULL, queued_s = ? WHERE id IN (SELECT id FROM tasks WHERE due_s <= ?"
-            " AND state = 'queued' ORDER BY due_s LIMIT ?) RETURNING id, func, item",
+            " AND state = 'queued' ORDER BY due_s LIMIT ?) RETURNING id",
             (now_s, now_s, most),
         )
-        return [Message(*row) for row in rows]
+        return [task for (task,) in rows]
 
     def postpone(self, task: int, wait_s: float) -> None:
         """Note that a task could not be published: it is due after ``wait_s`` seconds."""

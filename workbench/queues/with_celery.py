@@ -12,13 +12,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from workbench.errors import QueueError, UsageError, one_line
-from workbench.folders import Presence
+from workbench.folders import Presence, write_private
 from workbench.masking import get_logger
 from workbench.names import findable_name
 from workbench.queues.app import PATIENCE_S, TASK, Settings, forget, import_celery, make_app
 from workbench.queues.codec import failure_text, pack, pack_failure, unpack, unpack_failure
 from workbench.queues.contract import DeadLetter, Func, Handle, Progress, Queue, refuse_coroutines
-from workbench.queues.store import Message, Store
+from workbench.queues.store import Store
 from workbench.queues.workers import Worker, Workers
 
 logger = get_logger(__name__)
@@ -34,6 +34,8 @@ BROKER_DOWN_S = 0.5
 BATCH = 100
 #: The wait for an answer looks at the store this often: a tenth of the time waited so far, within these bounds.
 LOOK_FIRST_S, LOOK_LAST_S = 0.0005, 0.02
+#: What the files in a queue's folder are called.
+_OWN_FILES = ("queue", "tasks.sqlite", "workbench-")
 
 
 class CeleryQueue(Queue):
@@ -42,7 +44,8 @@ class CeleryQueue(Queue):
     Each worker is a process that does one task at a time (Celery's pool ``solo``), or ``threads`` tasks. Functions go
     by name, so they must stand in a module that workers can import; items and answers are plain data, in msgpack.
 
-    Every task is in a store of the queue's own (see `workbench.queues.store`), beside the broker's messages. So a task
+    Every task is in a store of the queue's own (see `workbench.queues.store`), beside the broker's messages, which only
+    say which task is next: who writes to the broker can have nothing run but what was submitted. And a task
     whose worker or whose message is lost is published again, as long as this process lives; where it is killed, and
     ``folder`` is given, the next queue with this folder goes on.
 
@@ -63,10 +66,12 @@ class CeleryQueue(Queue):
         False leaves everything to Celery's defaults, to show what they lose: messages are acknowledged before their
         tasks run, and nothing is published again but what raised.
     folder
-        Where the store is kept; a temporary folder when None.
+        Where the store is kept, closed to other users: made when it isn't there. A temporary folder when None.
 
     Raises
     ------
+    UsageError
+        The folder is another user's, or others can write to it and it holds more than a queue.
     QueueError
         No worker can start: the line says why and where its log is.
     MissingExtraError
@@ -112,7 +117,7 @@ class CeleryQueue(Queue):
         import_celery()
         url = self._url()
         folder = Path(self._folder or tempfile.mkdtemp(prefix="workbench-queue-")).resolve()
-        folder.mkdir(parents=True, exist_ok=True)
+        _close_to_others(folder)
         self._stopping = threading.Event()
         self._settings = Settings(
             url=url,
@@ -153,10 +158,10 @@ class CeleryQueue(Queue):
         """Write the task down and publish it; while the broker can't be reached, it is published later."""
         self._check()
         refuse_coroutines(func)
-        message, new = self._store.add(findable_name(func), pack(item), key)
+        task, new = self._store.add(findable_name(func), pack(item), key)
         if new:
-            self._publish(message)
-        return Handle(message.id, key)
+            self._publish(task)
+        return Handle(task, key)
 
     def result(self, handle: Handle, timeout_s: float | None = None) -> Any:
         """Wait for a task's answer."""
@@ -210,24 +215,20 @@ class CeleryQueue(Queue):
         if self._broken is not None:
             raise self._broken
 
-    def _publish(self, message: Message) -> None:
-        """Give a message to the broker, or put it off while that can't be reached."""
+    def _publish(self, task: int) -> None:
+        """Give a task's message to the broker, or put it off while that can't be reached."""
         confirming = {"confirm_timeout": PATIENCE_S} if self.durable and self._settings.url.startswith("amqp") else {}
         once = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
         if time.monotonic() > self._broker_down_until_s:
             try:
                 self._app.send_task(
-                    TASK,
-                    tuple(message),
-                    task_id=f"{self._settings.queue}-{message.id}",
-                    retry_policy=once,
-                    **confirming,
+                    TASK, (task,), task_id=f"{self._settings.queue}-{task}", retry_policy=once, **confirming
                 )
                 return
             except Exception as error:  # each transport has its own, and some leave raw ones through
                 logger.warning("can't reach the broker, so tasks wait for it (%s)", error)
                 self._broker_down_until_s = time.monotonic() + BROKER_DOWN_S
-        self._store.postpone(message.id, BROKER_DOWN_S)
+        self._store.postpone(task, BROKER_DOWN_S)
 
     def _mind(self) -> None:
         """Replace workers that die, and publish what is due, until the queue stops."""
@@ -239,8 +240,8 @@ class CeleryQueue(Queue):
                 if self.durable and time.monotonic() - counted_s > COUNT_S:
                     self._count()
                     counted_s = time.monotonic()
-                for message in self._store.due(BATCH):
-                    self._publish(message)
+                for task in self._store.due(BATCH):
+                    self._publish(task)
             except QueueError as error:
                 self._broken = error
                 return
@@ -282,5 +283,19 @@ def _queue_name(folder: Path) -> str:
     """Return the name of the broker's queue that belongs to a folder: always the same, and nobody else's."""
     kept = folder / "queue"
     if not kept.exists():
-        kept.write_text(f"workbench-{uuid.uuid4().hex[:12]}")
+        write_private(kept, f"workbench-{uuid.uuid4().hex[:12]}")
     return kept.read_text()
+
+
+def _close_to_others(folder: Path) -> None:
+    """Make a queue's folder, or close the one that is there; one that holds other things is left as it is.
+
+    The files in it are closed in any case; but where others may write they could put theirs in place of ours.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.stat()
+    mine = found.st_uid == os.geteuid()
+    if mine and all(path.name.startswith(_OWN_FILES) for path in folder.iterdir()):
+        folder.chmod(0o700)
+    elif not mine or found.st_mode & 0o022:
+        raise UsageError(f"other users can write to {folder}: pass a folder that is yours alone, or a new one")

@@ -64,16 +64,21 @@ def main(name: str) -> None:
 
 def _define(app: Celery, settings: Settings, store: Store, name: str, ending: threading.Event) -> None:
     @app.task(name=TASK)  # type: ignore[untyped-decorator]
-    def run(task: int, func: str, item: bytes) -> None:
+    def run(task: int) -> None:
         # Celery may start one more task while it ends; that one stays in the store.
-        if ending.is_set() or not store.allowed(func) or not store.claim(task, name):
+        work = None if ending.is_set() else store.claim(task, name)
+        if work is None:
             return
         try:
-            answer = pack(find(func)(unpack(item)))
+            answer = pack(find(work.func)(unpack(work.item)))
         except Exception as error:  # a failure of a task is that task's failure
             store.fail(task, name, pack_failure(error), retries=settings.retries, backoff_s=settings.backoff_s)
         else:
             store.finish(task, name, answer)
+
+    app.finalize()
+    for other in set(app.tasks) - {TASK}:  # Celery's own, such as those that call others
+        del app.tasks[other]
 
 
 def _waking_step() -> type[Any]:

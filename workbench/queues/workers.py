@@ -130,6 +130,7 @@ class Workers:
         self._number += 1
         name = f"{self._settings.queue}-{self._run}-{self._number}"
         log = Path(self._settings.folder) / f"{name}.log"
+        log.touch(mode=0o600)
         with log.open("ab") as out:
             process = subprocess.Popen(
                 [sys.executable, "-m", "workbench.queues.worker", name],

@@ -1,18 +1,20 @@
 """Real servers as child processes: Redis, Memcached, RabbitMQ, PostgreSQL and nginx.
 
-Each runs on a free port of this machine only, with a folder of its own, as root or not. It ends with the ``with``
-block, and also when this process is killed. A server of your own is used instead where its variable names one:
+Each runs on a free port of this machine only, or a Unix socket, with a folder of its own, as root or not. No other user
+of the machine gets in: the URL holds a password that is new every time. It ends with the ``with`` block, and also when
+this process is killed. A server of your own is used instead where its variable names one:
 ``REDIS_URL``, ``MEMCACHED_URL``, ``RABBITMQ_URL``, ``DATABASE_URL`` (PostgreSQL) or ``NGINX_URL``.
 
 >>> from workbench import services
 >>> with services.start("redis") as redis:
 ...     redis.url
-'redis://127.0.0.1:.../0'
+'redis://:...@127.0.0.1:.../0'
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,12 +23,14 @@ from threading import Lock
 from workbench.errors import MissingServerError, UsageError
 from workbench.masking import masked
 from workbench.services.servers import SERVERS
-from workbench.services.service import ChildService, Service
+from workbench.services.service import ChildService, PortTakenError, Service
 
 __all__ = ["Found", "Service", "find", "running", "start"]
 
 _running: dict[tuple[str, int], Service] = {}
 _lock = Lock()
+#: How often to try ports: another program may take one before the server does.
+TRIES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +116,9 @@ def start(name: str, arguments: Sequence[str] = ()) -> Service:
     program = server.program()
     if program is None:
         raise MissingServerError(f"{server.title} is not installed: {server.how_to_get}")
+    for _ in range(TRIES - 1):
+        with contextlib.suppress(PortTakenError):
+            return ChildService(server, program, arguments)
     return ChildService(server, program, arguments)
 
 

@@ -85,6 +85,7 @@ def main(folder: str, parent: str) -> None:
     """Take orders until the parent says stop, closes our stdin or is gone; then end all and remove the folder."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    os.umask(0o077)
     minder = Minder()
     try:
         for line in orders(int(parent)):

@@ -6,10 +6,8 @@ import contextlib
 import json
 import os
 import pwd
-import random
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import tempfile
@@ -19,18 +17,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
-from urllib.parse import urlsplit
 
 from workbench import light
 from workbench.errors import ServiceError, UsageError
 from workbench.folders import keep_log
 from workbench.proc import descendants, states_of
+from workbench.services.ports import connect, free_ports, listens, strangers_listen
 from workbench.services.servers import Command, Place, Server
 
 #: How long a server may take until it answers; RabbitMQ takes 5 to 9 seconds on two cores.
 START_S = 60.0
 #: The temporary folder of all users.
 SHARED_TEMP = "/tmp"
+#: A temporary folder with a longer name leaves too little of the 104 bytes that the path of a Unix socket may have.
+LONGEST_TEMP = 60
+
+
+class PortTakenError(ServiceError):
+    """Somebody else listens where our server should."""
 
 
 class Service:
@@ -40,7 +44,7 @@ class Service:
     ----------
     name : str
     url : str
-        What a client connects to.
+        What a client connects to, its password included: not to be shown.
     """
 
     def __init__(self, server: Server, url: str) -> None:
@@ -56,6 +60,20 @@ class Service:
     ) -> None:
         """Stop the server."""
         self.stop()
+
+    @property
+    def shown_url(self) -> str:
+        """The URL without what opens the server, for messages.
+
+        Examples
+        --------
+        >>> from workbench.services.servers import SERVERS
+        >>> Service(SERVERS["redis"], "redis://:secret@127.0.0.1:6379/0").shown_url
+        'redis://127.0.0.1:6379'
+        """
+        scheme, _, rest = self.url.partition("://")
+        rest = rest.rpartition("@")[2]
+        return f"{scheme}://{rest.partition('/')[0] or rest}"
 
     def stop(self) -> None:
         """Stop the server and remove its folder, if it is one that was started here."""
@@ -79,12 +97,9 @@ class Service:
     def check(self) -> None:
         """Raise `ServiceError` if the server can't be reached."""
         try:
-            parts = urlsplit(self.url)
-            address = parts.hostname or "127.0.0.1", parts.port or self._server.usual_port
-            socket.create_connection(address, timeout=5).close()
+            connect(self._server.address_in(self.url), 5).close()
         except (OSError, ValueError) as error:
-            shown = self.url.rpartition("@")[2]
-            message = f"can't reach the server that {self._server.variable} names ({shown}): {error}"
+            message = f"can't reach the server that {self._server.variable} names ({self.shown_url}): {error}"
             raise ServiceError(message) from None  # the error may quote a piece of the password
 
     def _refuse(self) -> NoReturn:
@@ -94,6 +109,10 @@ class Service:
 class ChildService(Service):
     """A server that runs below this process, in a folder of its own.
 
+    No other user of the machine gets in: the folder is closed to others, and who connects must know a password that
+    is new for every server, or reach a socket in the folder. While a server is down after `kill`, clients that try
+    again send its password to whoever takes its port; `restart` then refuses, and the server is gone for good.
+
     Attributes
     ----------
     folder : Path
@@ -101,15 +120,19 @@ class ChildService(Service):
 
     Raises
     ------
+    PortTakenError
+        Somebody else took its port between choice and use.
     ServiceError
         It did not start.
     """
 
     def __init__(self, server: Server, program: Path, arguments: Sequence[str]) -> None:
-        port, *other_ports = _free_ports(3)
+        port, *other_ports = free_ports(3)
         user = _unprivileged_user() if server.refuses_root and os.getuid() == 0 else None
         # Root's temporary folder may be root's alone: then that user takes the one that is everybody's.
-        parent = None if user is None or _all_may_pass(Path(tempfile.gettempdir())) else SHARED_TEMP
+        temp = tempfile.gettempdir()
+        fits = len(temp) <= LONGEST_TEMP and (user is None or _all_may_pass(Path(temp)))
+        parent = None if fits else SHARED_TEMP
         self.folder = Path(tempfile.mkdtemp(prefix=f"workbench-{server.name}-", dir=parent)).resolve()
         if user is not None:
             shutil.chown(self.folder, user)
@@ -167,7 +190,7 @@ class ChildService(Service):
         pid, self._pid = self.pid, None
         _signal_tree(pid, signal.SIGKILL)
         # The first process of the group may be gone while the one that listens still gives its memory back.
-        self._wait_until(lambda: self._order("ended", pid=pid) and not self._listens())
+        self._wait_until(lambda: self._order("ended", pid=pid) and not listens(self._server.address(self._place)))
 
     def restart(self) -> None:
         """Start the server anew on the same port and folder; kill it first if it runs."""
@@ -177,33 +200,39 @@ class ChildService(Service):
 
     def check(self) -> None:
         """Raise `ServiceError` if the protocol doesn't answer."""
-        if not self._server.answers(self._place.port):
+        if not self._server.answers(self._place):
             raise self._failure("it doesn't answer")
 
     def _stands_still(self) -> bool:
         """Say whether all threads of the server have stopped, where that can be seen; each does when it next runs."""
         return states_of(self.pid) <= {"T"}
 
-    def _listens(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self._place.port), timeout=1).close()
-        except ConnectionRefusedError:
-            return False
-        return True
-
     def _launch(self) -> None:
         command = self._server.command(self._program, self._place)
         self._pid = pid = self._spawn(command, self._arguments)
+        try:
+            self._wait_until(lambda: self._is_up(pid))
+        except PortTakenError:
+            self.stop()  # for good: the stranger may have been sent the password
+            raise
 
-        def answers() -> bool:
-            if self._server.answers(self._place.port):
-                return True
-            if self._order("ended", pid=pid):
-                self._pid = None
-                raise self._failure("it ended at once")
-            return False
+    def _is_up(self, pid: int) -> bool:
+        self._refuse_strangers()
+        if self._server.answers(self._place):
+            self._refuse_strangers()  # one may have come in that moment
+            return True
+        if self._order("ended", pid=pid):
+            self._pid = None
+            raise self._failure("it ended at once")
+        return False
 
-        self._wait_until(answers)
+    def _refuse_strangers(self) -> None:
+        minding = self._minder
+        if minding is None:
+            return
+        for port in self._server.ports(self._place):
+            if strangers_listen(port, lambda: [minding.pid, *descendants(minding.pid)]):
+                raise PortTakenError(f"{self._server.title} can't have port {port}: another program took it")
 
     def _spawn(self, command: Command, arguments: Sequence[str] = ()) -> int:
         words = [*command.words, *arguments]
@@ -240,7 +269,7 @@ class ChildService(Service):
         """Keep the log where it outlives the folder, and say where."""
         with contextlib.suppress(OSError):
             reason += "; " + keep_log(self.name, self._place.log.read_text(errors="replace"))
-        return ServiceError(f"{self._server.title} at {self.url} fails: {reason}")
+        return ServiceError(f"{self._server.title} at {self.shown_url} fails: {reason}")
 
 
 def _signal_tree(pid: int, number: int) -> None:
@@ -250,29 +279,15 @@ def _signal_tree(pid: int, number: int) -> None:
             os.kill(each, number)
 
 
-def _free_ports(count: int) -> list[int]:
-    """Return ports that nobody uses, below those that the kernel gives to outgoing connections.
-
-    A client that tries to reach a server while it is down could otherwise be given the server's own port.
-    """
-    free: list[int] = []
-    while len(free) < count:
-        port = random.SystemRandom().randrange(20_000, 32_000)
-        with contextlib.suppress(OSError), socket.socket() as candidate:
-            candidate.bind(("127.0.0.1", port))
-            if port not in free:
-                free.append(port)
-    return free
-
-
 def _all_may_pass(folder: Path) -> bool:
     """Say whether every user can reach what is in a folder."""
     return all(above.stat().st_mode & stat.S_IXOTH for above in (folder.resolve(), *folder.resolve().parents))
 
 
 def _unprivileged_user() -> str:
-    """Return the user that a server runs as which refuses root."""
-    for user in ("postgres", "nobody"):
-        with contextlib.suppress(KeyError):
-            return pwd.getpwnam(user).pw_name
-    raise ServiceError("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as")
+    """Return the user that a server runs as which refuses root: never nobody, whom others are too."""
+    with contextlib.suppress(KeyError):
+        return pwd.getpwnam("postgres").pw_name
+    raise ServiceError(
+        "PostgreSQL refuses to run as root, and there is no user postgres to run it as: useradd --system postgres"
+    )

@@ -197,13 +197,13 @@ def test_a_program_that_does_not_run_is_told(monkeypatch, tmp_path):
     broken = tmp_path / "redis-server"
     broken.write_text("no program\n")
     broken.chmod(0o755)
-    monkeypatch.setattr(servers.Redis, "programs", lambda self: iter([broken]))
+    monkeypatch.setattr(servers.RedisServer, "programs", lambda self: iter([broken]))
     with pytest.raises(ServiceError, match="Exec format error"):
         services.start("redis")
 
 
 def test_the_command_lists_what_there_is(capsys, monkeypatch):
-    monkeypatch.setattr(servers.Memcached, "programs", lambda self: iter(()))
+    monkeypatch.setattr(servers.MemcachedServer, "programs", lambda self: iter(()))
     monkeypatch.setenv("NGINX_URL", "http://user:secret@example.org")
     assert main(["services", "--json"]) == 0
     found = {each["name"]: each for each in json.loads(capsys.readouterr().out)}

@@ -142,7 +142,7 @@ class Server(abc.ABC):
             return False
 
 
-class Redis(Server):
+class RedisServer(Server):
     """Redis, or Valkey, which speaks the same; keeps nothing on disk unless it is told to.
 
     Every command needs the password.
@@ -176,7 +176,7 @@ class Redis(Server):
         return f"redis://:{place.password}@127.0.0.1:{place.port}/0"
 
 
-class Memcached(Server):
+class MemcachedServer(Server):
     """Memcached, over a Unix socket in its folder: what it has for passwords few clients speak."""
 
     name, title, variable, usual_port = "memcached", "Memcached", "MEMCACHED_URL", 11211
@@ -207,7 +207,7 @@ class Memcached(Server):
         return f"memcached://{place.folder}/socket"
 
 
-class RabbitMQ(Server):
+class RabbitMQServer(Server):
     """RabbitMQ with a user of its own in place of ``guest``.
 
     It has a port mapper (epmd) of its own, so that it meets no other node of this machine. Erlang's port, by which a
@@ -273,7 +273,7 @@ class RabbitMQ(Server):
         }
 
 
-class PostgreSQL(Server):
+class PostgreSQLServer(Server):
     """PostgreSQL, durable as far as the process goes: it doesn't wait for the disk.
 
     Its clients are superusers with a password (SCRAM). It refuses to run as root; then it runs as the user
@@ -316,7 +316,7 @@ class PostgreSQL(Server):
         return f"postgresql://{USER}:{place.password}@127.0.0.1:{place.port}/postgres"
 
 
-class Nginx(Server):
+class NginxServer(Server):
     """nginx, serving the files in the folder ``html`` of its place, to be read only.
 
     They stand under a path that is the password, as browsers and fetchers know no other that goes into a URL: all
@@ -360,7 +360,8 @@ class Nginx(Server):
 
 #: Every kind of server, by name.
 SERVERS: dict[str, Server] = {
-    server.name: server for server in (Memcached(), Nginx(), PostgreSQL(), RabbitMQ(), Redis())
+    server.name: server
+    for server in (MemcachedServer(), NginxServer(), PostgreSQLServer(), RabbitMQServer(), RedisServer())
 }
 
 

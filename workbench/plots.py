@@ -88,8 +88,8 @@ def plot_shares(diagnoses: Sequence[Diagnosis]) -> Figure:
     >>> [label.get_text() for label in plot_shares([cpu]).axes[0].get_yticklabels()]
     ['is_fib\nCPU-bound']
     """
-    tells = ", ".join(f"{_short(item.target)} {item.verdict}" for item in diagnoses)
-    figure, (axes,) = _figure(f"where the time of {tells} went", height=0.9 + 0.55 * len(diagnoses))
+    found = ", ".join(f"{_short(item.target)} ({item.verdict})" for item in diagnoses)
+    figure, (axes,) = _figure(f"where the time went: {found}", height=0.9 + 0.55 * len(diagnoses))
     for place, diagnosis in enumerate(diagnoses):
         left = 0.0
         for part in PARTS:
@@ -198,8 +198,8 @@ def _short(target: str) -> str:
 
     Examples
     --------
-    >>> _short("module:function"), _short("sum(values[1:])"), _short("/home/me/a-folder-that/is-long/script.py")
-    ('function', 'sum(values[1:])', '/home/me/a-folder-…/is-long/script.py')
+    >>> _short("module:function"), _short("sum(values[1:])"), _short("/home/me/a-folder-that/is-very-long/script.py")
+    ('function', 'sum(values[1:])', '/home/me/a-folder-…very-long/script.py')
     """
     name = short_name(target) if re.fullmatch(r"[^\s()]+:[\w.<>]+", target) else target
     return name if len(name) <= _LABEL else f"{name[: _LABEL // 2 - 2]}…{name[1 - _LABEL // 2 :]}"

@@ -21,8 +21,9 @@ setup: .venv/.ready  ## make .venv with everything in it (done by all the others
 report: setup  ## run the notebooks, then write the report from the tables they recorded
 	@$(BIN)/workbench report --run notebooks --set longest_s=60 --out report.html
 
+# In two processes, since most of the time tests wait; each has servers of its own, and takes over what the other has left.
 test: setup  ## every test, doctest and the coverage bar
-	@$(BIN)/pytest --cov --cov-report=term:skip-covered --cov-fail-under=95
+	@$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=95
 
 check: setup lint  ## the quick loop: lint, types and the fast tests
 	@$(BIN)/pytest -q -m "not slow and not service"

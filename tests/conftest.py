@@ -1,6 +1,7 @@
 """What tests of several rooms use: real servers, skipped where one is missing, but never where all must be there."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 
@@ -8,6 +9,10 @@ import pytest
 
 from workbench import MissingServerError, services
 from workbench.services import Service
+
+# A script that starts a run in the background lets it ignore Ctrl-C, and so all that it starts; here it is pressed.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _or_skip(get: Callable[..., Service], name: str) -> Service:

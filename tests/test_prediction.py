@@ -205,7 +205,8 @@ def test_predictions_stand_beside_what_was_measured(kind):
 
     func, run = (nap, remedies.threads) if kind == "plain" else (nap_later, remedies.asynchronous)
     ways = {"pool": run, "memo": remedies.memo, "own": remedies.twin(func)}
-    found = compare(func, [1, 2] * 8, ways, workers=4, budget_s=5, diagnosis=diagnosis(sleep=0.16), progress=False)
+    options = {"workers": 4, "budget_s": 20, "precision": 0.3, "diagnosis": diagnosis(sleep=0.16), "progress": False}
+    found = compare(func, [1, 2] * 8, ways, **options)
     pool, memo, own = found.rows[1:]
     # Four workers can't gain more than 4, nor memo more than about 8, for equal items don't take quite the same time;
     # what the remedies cost, as measured, takes some of it.

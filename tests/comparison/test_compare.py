@@ -19,7 +19,7 @@ def power_sum_formula(n):
 
 @pytest.mark.slow
 def test_every_installed_remedy_gets_a_row_and_a_reason():
-    found = compare(power_sum, [1_000] * 50, budget_s=40, progress=False)
+    found = compare(power_sum, [1_000] * 50, budget_s=40, precision=0.3, progress=False)
     verdicts = {row.remedy: row.verdict for row in found.rows}
     assert verdicts.keys() >= {"sequential", "threads", "processes", "asyncio", "memo", "stored", "compiled"}
     assert verdicts["asyncio"] == "skipped"
@@ -47,7 +47,7 @@ def test_a_coroutine_function_is_awaited_in_the_baseline_too():
     async def double(n):
         return 2 * n
 
-    found = compare(double, [1, 2], ["asyncio", "threads"], budget_s=10, progress=False)
+    found = compare(double, [1, 2], ["asyncio", "threads"], budget_s=10, precision=0.3, progress=False)
     assert [row.remedy for row in found.rows] == ["sequential", "asyncio", "threads"]
     assert found.rows[1].same_answer
     assert found.rows[2].verdict == "skipped"

@@ -10,7 +10,7 @@ import pickle
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from workbench.errors import MissingExtraError, NotApplicableError, UsageError, one_line
@@ -20,6 +20,8 @@ from workbench.remedy import Func, Run, remedy
 
 #: Seconds that a scheduler or a worker may take to answer the first call.
 START_S = 10
+#: Seconds that all workers of a cluster of its own may take to start, on a machine that is busy.
+WORKERS_S = 60
 _PRICE = "a cluster to run and to keep in step, and every item and answer sent over the network"
 _starting = threading.Lock()
 
@@ -127,8 +129,15 @@ def _client(address: str) -> tuple[Any, Any]:
         raise UsageError(f"no Dask scheduler answers at {address}: {error}") from error
     atexit.register(_close, client, own)
     if own:
-        client.run(sys.path.extend, [place for place in sys.path if place])
+        # With one worker there joblib would do the first run in this process.
+        client.wait_for_workers(_cores(), timeout=WORKERS_S)
+        client.register_worker_callbacks(partial(_find_modules, [place for place in sys.path if place]))
     return client, own
+
+
+def _find_modules(places: list[str]) -> None:
+    """Let a worker import what this process can."""
+    sys.path.extend(places)
 
 
 def _start_local_cluster() -> Any:

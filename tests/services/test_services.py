@@ -3,7 +3,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,20 +16,15 @@ from waiting import eventually
 
 from workbench import MissingServerError, ServiceError, UsageError, services
 from workbench.cli import main
-from workbench.services import servers
+from workbench.services import ports, servers
 from workbench.services.service import ChildService
 
 NAMES = sorted(servers.SERVERS)
 pytestmark = pytest.mark.service
 
 
-def listens(url):
-    parts = urlsplit(url)
-    try:
-        socket.create_connection((parts.hostname, parts.port), timeout=5).close()
-    except ConnectionRefusedError:
-        return False
-    return True
+def listens(service):
+    return ports.listens(servers.SERVERS[service.name].address_in(service.url))
 
 
 def processes_with(text):
@@ -61,7 +55,7 @@ def test_a_server_answers_while_it_runs_survives_a_kill_and_leaves_nothing(name,
     service.check()
     first = service.pid
     service.kill()
-    assert not listens(url)
+    assert not listens(service)
     with pytest.raises(UsageError, match="not running"):
         _ = service.pid
     service.restart()
@@ -70,7 +64,7 @@ def test_a_server_answers_while_it_runs_survives_a_kill_and_leaves_nothing(name,
     service.check()
     service.stop()
     service.stop()
-    eventually(lambda: not listens(url))  # the kernel may still be giving its memory back
+    eventually(lambda: not listens(service))  # the kernel may still be giving its memory back
     assert not folder.exists()
     eventually(lambda: not processes_with(str(folder)))
 

@@ -3,7 +3,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,20 +16,15 @@ import pytest
 
 from workbench import MissingServerError, ServiceError, UsageError, services
 from workbench.cli import main
-from workbench.services import servers
+from workbench.services import ports, servers
 from workbench.services.service import ChildService
 
 NAMES = sorted(servers.SERVERS)
 pytestmark = pytest.mark.service
 
 
-def listens(url):
-    parts = urlsplit(url)
-    try:
-        socket.create_connection((parts.hostname, parts.port), timeout=5).close()
-    except ConnectionRefusedError:
-        return False
-    return True
+def listens(service):
+    return ports.listens(servers.SERVERS[service.name].address_in(service.url))
 
 
 def processes_with(text):
@@ -69,7 +63,7 @@ def test_a_server_answers_while_it_runs_survives_a_kill_and_leaves_nothing(name,
     service.check()
     first = service.pid
     service.kill()
-    assert not listens(url)
+    assert not listens(service)
     with pytest.raises(UsageError, match="not running"):
         _ = service.pid
     service.restart()
@@ -78,7 +72,7 @@ def test_a_server_answers_while_it_runs_survives_a_kill_and_leaves_nothing(name,
     service.check()
     service.stop()
     service.stop()
-    assert eventually(lambda: not listens(url))  # the kernel may still be giving its memory back
+    assert eventually(lambda: not listens(service))  # the kernel may still be giving its memory back
     assert not folder.exists()
     assert eventually(lambda: not processes_with(str(folder)))
 
@@ -86,7 +80,7 @@ def test_a_server_answers_while_it_runs_survives_a_kill_and_leaves_nothing(name,
 def test_a_paused_server_takes_connections_and_does_not_answer(own_service):
     service = own_service("redis")
     service.pause()
-    assert listens(service.url)
+    assert listens(service)
     with pytest.raises(ServiceError, match=r"Redis at redis://.* doesn't answer.*log: "):
         service.check()
     service.resume()
@@ -178,7 +172,7 @@ def test_a_server_of_your_own_is_used_and_left_alone(own_service, monkeypatch):
                 harm()
     ours.check()
     ours.kill()
-    monkeypatch.setenv("REDIS_URL", f"redis://user:secret@{urlsplit(ours.url).netloc}/0")
+    monkeypatch.setenv("REDIS_URL", f"redis://user:secret@{urlsplit(ours.url).hostname}:{urlsplit(ours.url).port}/0")
     with pytest.raises(ServiceError, match="can't reach the server that REDIS_URL names") as caught:
         services.start("redis")
     assert "secret" not in str(caught.value)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import inspect
+import json
 import logging
 import os
 import pickle
@@ -31,7 +33,8 @@ def cluster(func: Func, items: Sequence[Any], *, workers: int | None = None) -> 
     """Call ``func`` on the workers of a Dask cluster, through joblib's own backend.
 
     The cluster is the one that Dask is told of by ``DASK_SCHEDULER_ADDRESS``. Without it a local one is started, a
-    process for each core allowed; it stays for the next run and ends with this process.
+    process for each core allowed; it stays for the next run and ends with this process. Other users of the machine
+    can't use it: all of it talks TLS, with a key that is in memory only.
 
     Parameters
     ----------
@@ -45,7 +48,7 @@ def cluster(func: Func, items: Sequence[Any], *, workers: int | None = None) -> 
     Raises
     ------
     MissingExtraError
-        Dask is not installed.
+        Dask, or what makes keys for it, is not installed.
     NotApplicableError
         ``func``, an item or an answer can't be sent to another process, or the function is not there: says which.
     UsageError
@@ -141,25 +144,57 @@ def _find_modules(places: list[str]) -> None:
 
 
 def _start_local_cluster() -> Any:
-    """Start a scheduler in this process and workers as children.
+    """Start a scheduler in this process and workers as children, closed to whoever hasn't got their key.
 
     Dask's `LocalCluster` starts workers by `multiprocessing`, which runs a script that has no
-    ``if __name__ == "__main__"`` once more in each of them.
+    ``if __name__ == "__main__"`` once more in each of them. A scheduler runs whatever it is sent, and so do workers:
+    they take connections with their own key only (TLS), and what they would tell over HTTP is turned off.
     """
+    import dask
     from distributed import Scheduler, SpecCluster
-    from distributed.deploy.subprocess import SubprocessWorker
+    from distributed.security import Security
 
+    try:
+        security = Security.temporary()  # type: ignore[no-untyped-call]
+    except ImportError as error:  # an open cluster is none
+        raise MissingExtraError("cryptography", "cluster") from error
     logging.getLogger("distributed").setLevel(logging.WARNING)
     options = {"nthreads": 1, "host": "127.0.0.1", "memory_limit": 0, "death_timeout": START_S}
     options |= {"dashboard": False, "dashboard_address": "127.0.0.1:0", "silence_logs": logging.WARNING}
-    worker = {"cls": SubprocessWorker, "options": {"worker_class": "distributed.Worker", "worker_kwargs": options}}
-    scheduler = {
-        "cls": Scheduler,
-        "options": {"host": "127.0.0.1", "port": 0, "dashboard": False, "dashboard_address": "127.0.0.1:0"},
-    }
+    options |= {"security": {name: getattr(security, name) for name in _KEYS} | {"require_encryption": True}}
+    worker = {"cls": _worker_class(), "options": {"worker_class": "distributed.Worker", "worker_kwargs": options}}
+    quiet = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "port": 0, "security": security, **quiet}}
     made: Callable[..., Any] = SpecCluster
-    workers = dict.fromkeys(range(cores_allowed()), worker)
-    return made(workers=workers, scheduler=scheduler, worker=worker, name="workbench", silence_logs=logging.WARNING)
+    with dask.config.set({"distributed.scheduler.http.routes": []}):
+        return made(
+            workers=dict.fromkeys(range(cores_allowed()), worker), scheduler=scheduler, worker=worker, security=security,
+            name="workbench", silence_logs=logging.WARNING,
+        )  # fmt: skip
+
+
+#: What a worker must have to talk to the others, and to be a client of the same cluster.
+_KEYS = ("tls_ca_file", "tls_worker_key", "tls_worker_cert", "tls_client_key", "tls_client_cert")
+
+
+@lru_cache
+def _worker_class() -> Any:
+    from distributed.deploy.subprocess import SubprocessWorker
+
+    class Worker(SubprocessWorker):
+        """A worker that is told all by its stdin: Dask's own has it in its command line, which everybody can read."""
+
+        async def _start(self) -> None:
+            self.process = await asyncio.create_subprocess_exec(
+                *[sys.executable, "-m", "dask", "spec", self.scheduler, "--spec-file", "/dev/stdin"],
+                stdin=asyncio.subprocess.PIPE,
+                env={**os.environ, "DASK_DISTRIBUTED__WORKER__HTTP__ROUTES": "[]"},
+            )
+            assert self.process.stdin is not None
+            self.process.stdin.write(json.dumps({"cls": self.worker_class, "opts": self.worker_kwargs}).encode())
+            self.process.stdin.close()
+
+    return Worker
 
 
 def _close(client: Any, own: Any) -> None:

@@ -1,4 +1,8 @@
-"""Values to bytes and back. What comes back may have been planted, so by default nothing in it can run code."""
+"""Values to bytes and back. What comes back may have been planted, so by default nothing in it can run code.
+
+Nor can it crash or stall who reads it: how deep values are nested and how far their keys collide has a limit, see
+`workbench.caches.nesting` and `workbench.caches.collisions`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.caches.nesting import refuse_deep, refuse_deep_json
 from workbench.errors import MissingExtraError, UsageError
 
 Dump = Callable[[Any], bytes]
@@ -16,7 +21,11 @@ Load = Callable[[bytes | memoryview], Any]
 
 @dataclass(frozen=True)
 class Serializer:
-    """A way to turn values into bytes and back; ``mark`` tells its bytes from another's."""
+    """A way to turn values into bytes and back; ``mark`` tells its bytes from another's.
+
+    ``dump`` raises TypeError or ValueError for what it can't keep. ``load`` raises ValueError for bytes that it can't
+    have made, and nothing else, unless it runs code.
+    """
 
     mark: int
     dump: Dump
@@ -46,71 +55,32 @@ def find_serializer(name: str) -> Serializer:
     """
     if name == "msgpack":
         try:
-            return _msgpack()
+            from workbench.caches import packing
         except ModuleNotFoundError:
             raise MissingExtraError("msgpack", "caches") from None
+        return Serializer(1, packing.dump, packing.load)
     if name == "json":
-        return Serializer(2, lambda value: json.dumps(value, ensure_ascii=False).encode(), _load_json)
+        return Serializer(2, _dump_json, _load_json)
     if name == "pickle":
-        return Serializer(3, lambda value: pickle.dumps(value, protocol=5), pickle.loads, runs_code=True)
+        return Serializer(3, _dump_pickle, pickle.loads, runs_code=True)
     raise UsageError(f"there is no serializer {name!r}: pass 'msgpack', 'json' or 'pickle'")
 
 
+def _dump_json(value: Any) -> bytes:
+    refuse_deep(value)
+    return _JSON.encode(value).encode()
+
+
 def _load_json(data: bytes | memoryview) -> Any:
-    return json.loads(bytes(data))
+    # Its keys are texts, which can't be crafted to collide: Python's hash of them is another in every process.
+    data = bytes(data)
+    refuse_deep_json(data)
+    return json.loads(data.decode())
 
 
-def _msgpack() -> Serializer:
-    """Return msgpack with the types of Python that it lacks, so that what comes back equals what went in.
-
-    A bytearray comes back as bytes, which equal it: msgpack has one type for both.
-    """
-    import msgpack
-
-    def dump(value: Any) -> bytes:
-        packed: bytes = msgpack.packb(value, default=extend, strict_types=True, unicode_errors="surrogatepass")
-        return packed
-
-    def load(data: bytes | memoryview) -> Any:
-        return msgpack.unpackb(data, ext_hook=unextend, strict_map_key=False, unicode_errors="surrogatepass")
-
-    def extend(value: Any) -> Any:
-        for code, (kind, parts, _) in _EXTENSIONS.items():
-            if type(value) is kind:
-                return msgpack.ExtType(code, dump(parts(value)))
-        if type(value).__module__ == "numpy":
-            return msgpack.ExtType(_ARRAY, dump(_parts_of_array(value)))
-        raise TypeError(f"msgpack can't keep a {type(value).__qualname__}; a cache with serializer='pickle' can")
-
-    def unextend(code: int, data: bytes) -> Any:
-        parts = load(data)
-        return _array(*parts) if code == _ARRAY else _EXTENSIONS[code][2](parts)
-
-    return Serializer(1, dump, load)
+def _dump_pickle(value: Any) -> bytes:
+    refuse_deep(value, loops=True)
+    return pickle.dumps(value, protocol=5)
 
 
-#: Code → type, to what msgpack knows, and back. Codes are stored: never give one another meaning.
-_EXTENSIONS: dict[int, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
-    1: (tuple, list, tuple),
-    2: (set, list, set),
-    3: (frozenset, list, frozenset),
-    4: (int, hex, lambda text: int(text, 16)),  # of more than 64 bits
-    5: (complex, lambda value: [value.real, value.imag], lambda parts: complex(*parts)),
-}
-_ARRAY = 6
-
-
-def _parts_of_array(value: Any) -> list[Any]:
-    import numpy as np
-
-    if not isinstance(value, np.ndarray | np.generic) or value.dtype.hasobject or value.dtype.names:
-        raise TypeError(f"msgpack can't keep a {type(value).__qualname__} of these; serializer='pickle' can")
-    shape = list(value.shape) if isinstance(value, np.ndarray) else None
-    return [value.dtype.str, shape, value.tobytes()]
-
-
-def _array(dtype: str, shape: list[int] | None, data: bytes) -> Any:
-    import numpy as np
-
-    array = np.frombuffer(bytearray(data), np.dtype(dtype))
-    return array[0] if shape is None else array.reshape(shape)
+_JSON = json.JSONEncoder(ensure_ascii=False)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
+from threading import Thread
 from typing import Any, Literal
 
 from workbench.comparison import sides
@@ -45,6 +46,12 @@ PREDICTED_S = 2.0
 AGAIN = 40
 #: Items that are looked at of a task whose every call does something outside.
 FEW = 5
+#: How long what was abandoned may take to end once its workers are gone.
+ENDS_S = 1.0
+#: The share of the budget after which no further rival is tried, so that what was tried gets its rounds.
+TRIED = 0.6
+#: A rival whose items can't be refused does one part in so many of those that were looked at first.
+FIRST_FEW = 8
 #: How much longer than expected a run may take before it counts as hanging.
 HANGS, HANGS_AT_LEAST_S = 10, 1.0
 
@@ -126,8 +133,8 @@ class Bench:
         self.forecast: Forecast | None = None
         #: Rivals that entered the rounds: the error rate is theirs together.
         self.entered = 1
-        #: What still runs though nobody waits for it: nothing is timed beside that.
-        self.left_running = ""
+        #: Threads that nobody waits for any more, by the remedy that they work for.
+        self._abandoned: list[tuple[str, Thread]] = []
         self._precision = precision
         self._named = named
         self._repeat_effects = repeat_effects
@@ -163,6 +170,11 @@ class Bench:
     def stops_at_effects(self) -> bool:
         """Whether the task does something outside with every call, so that nothing is done twice."""
         return bool(self.task.conduct.outward) and not self._repeat_effects
+
+    @property
+    def left_running(self) -> str:
+        """What still runs though nobody waits for it, in words: nothing is timed beside that."""
+        return next((f"a thread of {name} still runs" for name, thread in self._abandoned if thread.is_alive()), "")
 
     # Looking
 
@@ -300,7 +312,7 @@ class Bench:
                 trial.end("passed over", why)
             elif self.left_running:
                 trial.end("not tried", f"{self.left_running}, and nothing is timed beside it")
-            elif trial.remedy.traits.start_s + self.task.item_s > self.left_s:
+            elif self._comes_too_late(trial):
                 trial.end("not tried", f"no time was left to start it and try it in the budget of {self.budget_s:g} s")
             else:
                 self._guarded(trial, self._try)
@@ -319,6 +331,12 @@ class Bench:
         except Exception as error:  # it may not like to have no items
             logger.debug("%s without items: %s", trial.remedy.name, error)
         return ""
+
+    def _comes_too_late(self, trial: Trial) -> bool:
+        takes_s = trial.remedy.traits.start_s + self.task.item_s
+        if self._best():
+            return self.elapsed_s + takes_s > TRIED * self.budget_s
+        return takes_s > self.left_s
 
     def _best(self) -> Best | None:
         tried = [trial for trial in self.active if trial.estimate_s < math.inf and not trial.remedy.traits.assumes]
@@ -354,8 +372,21 @@ class Bench:
         return took_s, took_s / self.task.share(block)
 
     def _check(self, trial: Trial) -> None:
-        """Do the items that were looked at, and compare answers and effects with the plain task's."""
+        """Do the items that were looked at, and compare answers and effects with the plain task's.
+
+        Where a few of them show that all would take too long, only these are compared, and by their answers.
+        """
         task, block = self.task, self._looked
+        few = block[: max(1, len(block) // FIRST_FEW)]
+        if not trial.curve and len(few) < len(block):
+            took_s, answers = self._run(trial, few)
+            if took_s / len(few) * len(block) > self.left_s / 4:
+                # That may have been its start-up, which says nothing about the rounds to come.
+                took_s, answers = self._run(trial, few)
+                trial.differs = task.difference(few, answers)
+                trial.estimate_s = took_s / task.share(few)
+                trial.notes.append(f"checked on {len(few)} of {len(task.items)} items")
+                return
         before, items = task.conduct.state(), task.fresh(block)
         took_s, answers = self._run(trial, block, items=items)
         wrong, note = task.conduct.compared(before, items, block)
@@ -368,7 +399,6 @@ class Bench:
         trial.differs = task.difference(block, answers)
         whole_s = took_s / task.share(block)
         if not trial.curve and whole_s > task.whole_s and 2 * took_s < self.left_s / 4:
-            # Slower than the baseline: that may have been its start-up, which says nothing about the rounds to come.
             took_s, _ = self._run(trial, block)
             whole_s = took_s / task.share(block)
         trial.estimate_s = min(trial.estimate_s, whole_s)
@@ -491,9 +521,11 @@ class Bench:
             if model in sides.HAND_OUT or model in sides.BY_NAME:
                 return sides.apart(run, f"workbench-{remedy.name}", limit_s + self._longest_s + HANGS_AT_LEAST_S)
             return run()
-        except sides.OutOfTimeError as error:
-            if "still runs" in str(error):
-                self.left_running = f"a thread of {remedy.name} still runs"
+        except sides.StillRunsError as error:
+            self._abandoned.append((remedy.name, error.thread))
+            if model == "processes":
+                sides.end_processes()
+                error.thread.join(ENDS_S)
             raise
         finally:
             task.conduct.clean_up()

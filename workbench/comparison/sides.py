@@ -11,6 +11,7 @@ import contextvars
 import functools
 import gc
 import inspect
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -29,7 +30,15 @@ BY_NAME: frozenset[Model] = frozenset({"queue"})
 
 
 class OutOfTimeError(Exception):
-    """There was no time left for an item, or for what a remedy did."""
+    """There was no time left for an item."""
+
+
+class StillRunsError(OutOfTimeError):
+    """What a remedy does has not ended in time: ``thread`` goes on with it."""
+
+    def __init__(self, thread: threading.Thread, timeout_s: float) -> None:
+        super().__init__(f"not done after {timeout_s:.3g} s: the thread {thread.name} still runs")
+        self.thread = thread
 
 
 def limited(func: Func, until_s: float, clock: Clock) -> Func:
@@ -83,7 +92,7 @@ def apart(action: Callable[[], _Answer], name: str, timeout_s: float) -> _Answer
 
     Raises
     ------
-    OutOfTimeError
+    StillRunsError
         It has not ended by then; its thread goes on.
 
     Examples
@@ -100,13 +109,22 @@ def apart(action: Callable[[], _Answer], name: str, timeout_s: float) -> _Answer
         except BaseException as error:
             done.set_exception(error)
 
-    threading.Thread(target=run, name=name, daemon=True).start()
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    thread.start()
     try:
         return done.result(timeout_s)
     except Unfinished:
         if done.done():  # the action's own TimeoutError
             return done.result()
-        raise OutOfTimeError(f"not done after {timeout_s:.3g} s: the thread {name} still runs") from None
+        raise StillRunsError(thread, timeout_s) from None
+
+
+def end_processes() -> None:
+    """End joblib's pool of processes, whatever its workers do; the next run starts another one."""
+    loky = sys.modules.get("joblib.externals.loky.reusable_executor")
+    executor = loky and loky._executor
+    if executor is not None:
+        executor.shutdown(wait=False, kill_workers=True)
 
 
 @contextmanager

@@ -166,9 +166,10 @@ def _start_local_cluster() -> Any:
     quiet = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
     scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "port": 0, "security": security, **quiet}}
     made: Callable[..., Any] = SpecCluster
+    workers = dict.fromkeys(range(cores_allowed()), worker)
     with dask.config.set({"distributed.scheduler.http.routes": []}):
         return made(
-            workers=dict.fromkeys(range(cores_allowed()), worker), scheduler=scheduler, worker=worker, security=security,
+            workers=workers, scheduler=scheduler, worker=worker, security=security,
             name="workbench", silence_logs=logging.WARNING,
         )  # fmt: skip
 

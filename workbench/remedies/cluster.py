@@ -130,7 +130,7 @@ def _client(address: str) -> tuple[Any, Any]:
     atexit.register(_close, client, own)
     if own:
         # With one worker there joblib would do the first run in this process.
-        client.wait_for_workers(_cores(), timeout=WORKERS_S)
+        client.wait_for_workers(cores_allowed(), timeout=WORKERS_S)
         client.register_worker_callbacks(partial(_find_modules, [place for place in sys.path if place]))
     return client, own
 

@@ -126,7 +126,7 @@ def _(result: Comparison) -> Figure:
     axes.axvline(1, color=_INK, linewidth=0.8)
     axes.set_yticks(range(len(rows)), [_label(row) for row, _ in rows])
     axes.invert_yaxis()
-    axes.set(xscale="log", xlabel=f"speed-up over {result.baseline} (× faster; bars are confidence intervals)")
+    axes.set(xscale="log", xlabel=f"speed-up over {result.baseline}\n(× faster; bars are confidence intervals)")
     _plain_ticks(axes, "x")
     if len(curves):
         _draw_curves(grid[1], curves)
@@ -242,8 +242,19 @@ def _plain_ticks(axes: Axes, axis: str) -> None:
 
     which: Any = getattr(axes, f"{axis}axis")
     which.set_major_locator(LogLocator(subs=(1.0, 3.0) if _decades(axes, axis) < 4 else (1.0,)))
-    which.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    which.set_major_formatter(FuncFormatter(lambda value, _: _plain_number(value)))
     which.set_minor_formatter(NullFormatter())
+
+
+def _plain_number(value: float) -> str:
+    """Return a tick's number without an exponent.
+
+    Examples
+    --------
+    >>> _plain_number(1e-5), _plain_number(0.3), _plain_number(1000.0), _plain_number(1e6)
+    ('0.00001', '0.3', '1000', '1,000,000')
+    """
+    return f"{value:,.0f}" if value >= 1e4 else f"{value:.12f}".rstrip("0").rstrip(".")
 
 
 def _decades(axes: Axes, axis: str) -> float:

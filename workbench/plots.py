@@ -153,17 +153,22 @@ def _draw_lines(result: Table) -> Figure:
     spec = result.plot
     frame = result.table().dropna(subset=[spec["y"]])
     panels = _groups(frame, spec.get("panel"))
+    # A name has one colour in all panels, though some hold few of the names.
+    colours = dict(zip((name for name, _ in _groups(frame, spec.get("by"))), LINE_COLOURS * 3, strict=False))
+    drawn = {}
     figure, grid = _figure(result.title, height=3.4, panels=len(panels))
     for axes, (title, panel) in zip(grid, panels, strict=True):
-        for (name, group), colour in zip(_groups(panel, spec.get("by")), LINE_COLOURS * 3, strict=False):
-            axes.plot(group[spec["x"]], group[spec["y"]], "o-", markersize=4, color=colour, label=name)
+        for name, group in _groups(panel, spec.get("by")):
+            x, y = group[spec["x"]], group[spec["y"]]
+            (drawn[name],) = axes.plot(x, y, "o-", markersize=4, color=colours[name], label=name)
         axes.set(xlabel=spec["x"], title=f"{spec['panel']} {title}" if "panel" in spec else "")
         for axis in spec.get("log", ""):
             axes.set(**{f"{axis}scale": "log"})
             _plain_ticks(axes, axis)
     grid[0].set_ylabel(spec["y"])
     if "by" in spec:
-        grid[-1].legend(frameon=False, labelcolor=_INK, loc="center left", bbox_to_anchor=(1, 0.5))
+        lines = [drawn[name] for name in colours]
+        grid[-1].legend(handles=lines, frameon=False, labelcolor=_INK, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 

@@ -1,6 +1,9 @@
 """Figures show the figures of the result."""
 
+import base64
+import pickle
 import re
+from pathlib import Path
 
 import pytest
 
@@ -75,6 +78,33 @@ def test_a_table_draws_a_panel_for_each_group() -> None:
     panels = plot(table).axes
     assert [(axes.get_title(), list(axes.lines[0].get_ydata())) for axes in panels] == [
         ("latency 0 ms", [0.1, 0.2]), ("latency 50 ms", [5.0])]  # fmt: skip
+
+
+def test_a_name_has_one_colour_in_all_panels_and_one_legend_tells_all_names() -> None:
+    rows = (("threads", "a", 1, 2.0), ("threads", "b", 1, 3.0), ("asyncio", "b", 1, 4.0))
+    spec = {"x": "n", "y": "speedup", "by": "task", "panel": "remedy"}
+    first, last = plot(Table(title="t", columns=("remedy", "task", "n", "speedup"), rows=rows, plot=spec)).axes
+    assert last.lines[0].get_color() == first.lines[1].get_color() != first.lines[0].get_color()
+    assert [text.get_text() for text in last.get_legend().get_texts()] == ["a", "b"]
+
+
+def test_a_long_label_fits_and_leaves_room(tmp_path: Path) -> None:
+    figure = plot_shares([diagnosis("/a/long/folder/" * 9 + "script.py", python=1.0)])
+    figure.savefig(tmp_path / "figure.png")
+    (label,) = figure.axes[0].get_yticklabels()
+    assert label.get_text().endswith("script.py\nmixed")
+    assert label.get_window_extent().x0 >= 0
+    assert figure.axes[0].get_window_extent().width > figure.bbox.width / 3
+
+
+def test_a_figure_shows_itself_at_twice_the_pixels() -> None:
+    data, shown = plot(diagnosis("is_fib", python=1.0))._repr_mimebundle_()
+    width = int.from_bytes(base64.b64decode(data["image/png"])[16:20], "big")
+    assert width // 2 == shown["image/png"]["width"] > 600
+
+
+def test_a_figure_goes_through_pickle() -> None:
+    assert repr(pickle.loads(pickle.dumps(plot(diagnosis("is_fib", python=1.0))))).startswith("<Figure: where")
 
 
 def test_a_table_draws_a_grid_of_ratios() -> None:

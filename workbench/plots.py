@@ -126,7 +126,7 @@ def _(result: Comparison) -> Figure:
     axes.axvline(1, color=_INK, linewidth=0.8)
     axes.set_yticks(range(len(rows)), [_label(row) for row, _ in rows])
     axes.invert_yaxis()
-    axes.set(xscale="log", xlabel=f"speed-up over {result.baseline} (× faster; bars are confidence intervals)")
+    axes.set(xscale="log", xlabel=f"speed-up over {result.baseline}\n(× faster; bars are confidence intervals)")
     _plain_ticks(axes, "x")
     if len(curves):
         _draw_curves(grid[1], curves)
@@ -153,17 +153,22 @@ def _draw_lines(result: Table) -> Figure:
     spec = result.plot
     frame = result.table().dropna(subset=[spec["y"]])
     panels = _groups(frame, spec.get("panel"))
+    # A name has one colour in all panels, though some hold few of the names.
+    colours = dict(zip((name for name, _ in _groups(frame, spec.get("by"))), LINE_COLOURS * 3, strict=False))
+    drawn = {}
     figure, grid = _figure(result.title, height=3.4, panels=len(panels))
     for axes, (title, panel) in zip(grid, panels, strict=True):
-        for (name, group), colour in zip(_groups(panel, spec.get("by")), LINE_COLOURS * 3, strict=False):
-            axes.plot(group[spec["x"]], group[spec["y"]], "o-", markersize=4, color=colour, label=name)
+        for name, group in _groups(panel, spec.get("by")):
+            x, y = group[spec["x"]], group[spec["y"]]
+            (drawn[name],) = axes.plot(x, y, "o-", markersize=4, color=colours[name], label=name)
         axes.set(xlabel=spec["x"], title=f"{spec['panel']} {title}" if "panel" in spec else "")
         for axis in spec.get("log", ""):
             axes.set(**{f"{axis}scale": "log"})
             _plain_ticks(axes, axis)
     grid[0].set_ylabel(spec["y"])
     if "by" in spec:
-        grid[-1].legend(frameon=False, labelcolor=_INK, loc="center left", bbox_to_anchor=(1, 0.5))
+        lines = [drawn[name] for name in colours]
+        grid[-1].legend(handles=lines, frameon=False, labelcolor=_INK, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
@@ -242,8 +247,19 @@ def _plain_ticks(axes: Axes, axis: str) -> None:
 
     which: Any = getattr(axes, f"{axis}axis")
     which.set_major_locator(LogLocator(subs=(1.0, 3.0) if _decades(axes, axis) < 4 else (1.0,)))
-    which.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    which.set_major_formatter(FuncFormatter(lambda value, _: _plain_number(value)))
     which.set_minor_formatter(NullFormatter())
+
+
+def _plain_number(value: float) -> str:
+    """Return a tick's number without an exponent.
+
+    Examples
+    --------
+    >>> _plain_number(1e-5), _plain_number(0.3), _plain_number(1000.0), _plain_number(1e6)
+    ('0.00001', '0.3', '1000', '1,000,000')
+    """
+    return f"{value:,.0f}" if value >= 1e4 else f"{value:.12f}".rstrip("0").rstrip(".")
 
 
 def _decades(axes: Axes, axis: str) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import os
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 _SHOWN_FROM = 0.005
 #: A longer cell is cut in a terminal.
 _CELL = 70
+#: A cell of at most so many characters stays on one line in a web page.
+_UNBROKEN = 30
 
 
 class Place(NamedTuple):
@@ -87,9 +90,12 @@ class Rows:
         return "\n".join(lines)
 
     def html(self) -> str:
-        """Return a ``<table>``."""
-        head = "".join(f"<th>{html.escape(column)}</th>" for column in self.columns)
-        body = "".join(f"<tr>{''.join(map(_html_cell, row))}</tr>" for row in self.rows)
+        """Return a ``<table>``; columns of text begin at the left, and short cells are not broken."""
+        texts = [any(isinstance(cell, str | Place) for cell in column) for column in zip(*self.rows, strict=True)]
+        head = "".join(map(_html_cell, self.columns, texts or [True] * len(self.columns), repeat("th")))
+        body = "".join(
+            f"<tr>{''.join(map(_html_cell, map(_cell, row), texts, repeat('td')))}</tr>" for row in self.rows
+        )
         return f'<table border="0"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
@@ -177,5 +183,7 @@ def _short_cell(value: Any) -> str:
     return "…" + end[max(end.find("/"), 0) :]
 
 
-def _html_cell(value: Any) -> str:
-    return f"<td>{html.escape(_cell(value))}</td>"
+def _html_cell(text: str, is_text: bool, tag: str) -> str:
+    styles = ("text-align:left",) * is_text + ("white-space:nowrap",) * (len(text) <= _UNBROKEN)
+    style = f' style="{";".join(styles)}"' if styles else ""
+    return f"<{tag}{style}>{html.escape(text)}</{tag}>"

@@ -100,6 +100,7 @@ class Watch:
     # No more than a few connections are held, or those that nobody closes would pile up.
     _traces: deque[tuple[Any, weakref.ref[Any]]] = field(default_factory=lambda: deque(maxlen=16))
     _strangers: set[int] = field(default_factory=set)
+    _strange_tasks: set[int] = field(default_factory=set)
     _their_threads: weakref.WeakSet[threading.Thread] = field(default_factory=weakref.WeakSet)
 
     def note(self, kind: str, what: str) -> None:
@@ -201,6 +202,10 @@ def _find_strangers(found: Watch) -> None:
         if thread is not threading.current_thread() and thread not in working:
             found._strangers.add(thread.ident or 0)
             found._their_threads.add(thread)
+    # Those of native code too, which Python does not list: ZeroMQ's write whenever a notebook's kernel is spoken to.
+    at_work = {threading.get_native_id(), *(thread.native_id for thread in working)}
+    with suppress(OSError):
+        found._strange_tasks = set(map(int, os.listdir("/proc/self/task"))) - at_work
 
 
 # What is heard by audit events.
@@ -569,8 +574,7 @@ def _bytes_written(found: Watch) -> int | None:
     """Return the bytes that this process wrote, but for those of threads that are strangers."""
     if (total := _wchar("/proc/self/io")) is None:
         return None
-    strange = (thread.native_id for thread in threading.enumerate() if thread.ident in found._strangers)
-    return total - sum(_wchar(f"/proc/self/task/{number}/io") or 0 for number in strange)
+    return total - sum(_wchar(f"/proc/self/task/{number}/io") or 0 for number in found._strange_tasks)
 
 
 def _wchar(path: str) -> int | None:

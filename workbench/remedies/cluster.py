@@ -20,6 +20,8 @@ from workbench.remedies.sequential import Func, Run, traits
 
 #: Seconds that a scheduler or a worker may take to answer the first call.
 START_S = 10
+#: Seconds that workers of our own may take until they are there, on a busy machine too.
+OWN_START_S = 60
 _PRICE = "a cluster to run and to keep in step, and every item and answer sent over the network"
 _starting = threading.Lock()
 
@@ -128,6 +130,7 @@ def _client(address: str) -> tuple[Any, Any]:
         raise UsageError(f"no Dask scheduler answers at {address}: {error}") from error
     atexit.register(_close, client, own)
     if own:
+        client.wait_for_workers(_cores(), timeout=OWN_START_S)
         client.run(sys.path.extend, [place for place in sys.path if place])
     return client, own
 

@@ -37,8 +37,8 @@ class Site:
     """A real HTTP/1.1 server in a child process, on a free port of this machine only.
 
     What it does for a request stands in the URL: see `url`. It ends with the ``with`` block, and also when this process
-    is killed. Any user of the machine may ask it, as it has nothing of anybody's: an answer is made from its URL and the
-    seed. Their requests are counted with yours.
+    is killed. Any user of the machine may ask it, as it holds nothing of anybody's: an answer is made from its URL and
+    the seed. Their requests are counted with yours.
 
     Parameters
     ----------

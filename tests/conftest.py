@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from workbench import MissingServerError, services
 from workbench.services import Service
@@ -13,6 +14,10 @@ from workbench.services import Service
 # A script that starts a run in the background lets it ignore Ctrl-C, and so all that it starts; here it is pressed.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes, or takes to be made up, is the machine's matter.
+settings.register_profile("workbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("workbench")
 
 
 def _or_skip(get: Callable[..., Service], name: str) -> Service:

@@ -33,7 +33,7 @@ NUMBERS = list(range(20))
 
 def study(func, items=NUMBERS, ways=WAYS, **options):
     """Compare, and return the rows by remedy."""
-    options = {"budget_s": 20, "precision": 0.1, "diagnosis": False, "progress": False, "workers": 4, **options}
+    options = {"budget_s": 60, "precision": 0.1, "diagnosis": False, "progress": False, "workers": 4, **options}
     found = compare(func, items, ways, **options)
     return found, {row.remedy: row for row in found.rows}
 

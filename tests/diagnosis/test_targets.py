@@ -19,7 +19,7 @@ BURN = "import time\nuntil = time.thread_time() + 0.3\nwhile time.thread_time() 
 
 def workbench(*args: str, **options: object) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "workbench", "diagnose", *args]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, **options)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run(command, capture_output=True, text=True, timeout=200, **options)  # type: ignore[call-overload,no-any-return]
 
 
 def diagnosed(path: Path) -> Diagnosis:
@@ -59,7 +59,7 @@ def test_json_alone_owns_stdout() -> None:
 
 @pytest.mark.slow
 def test_a_module_and_callables_run(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text("import time\ndef nap(): time.sleep(0.1)\nasync def anap(): nap()\n")
+    (tmp_path / "mine.py").write_text("import time\ndef nap(): time.sleep(0.05)\nasync def anap(): nap()\n")
     for target in (["mine:nap"], ["mine.py:nap"], ["mine:anap"]):
         done = workbench("--json", *target, cwd=tmp_path)
         data = json.loads(done.stdout)
@@ -90,7 +90,7 @@ def test_however_a_task_ends_it_is_diagnosed(tmp_path: Path, end: str, code: int
 
 @pytest.mark.slow
 def test_an_endless_task_is_ended_and_told(tmp_path: Path) -> None:
-    done = workbench("--timeout", "1", "--out", str(tmp_path / "out.json"), "-c", "while True: pass")
+    done = workbench("--timeout", "5", "--out", str(tmp_path / "out.json"), "-c", "while True: pass")
     diagnosis = diagnosed(tmp_path / "out.json")
     assert done.returncode == 128 + signal.SIGTERM
     assert (diagnosis.verdict, diagnosis.bound_by) == ("CPU-bound", "python")
@@ -163,8 +163,10 @@ def test_a_task_that_becomes_another_program_is_seen_to_its_end(tmp_path: Path) 
 
 @pytest.mark.slow
 def test_standard_input_names_who_it_comes_from(tmp_path: Path) -> None:
-    with subprocess.Popen(["sh", "-c", "sleep 4; echo done"], stdout=subprocess.PIPE) as feeder:
-        done = workbench("--out", str(tmp_path / "out.json"), "-c", "print(input())", stdin=feeder.stdout)
+    feed = f"sleep 4; until [ -e {tmp_path}/reads ]; do sleep 0.1; done; sleep 1; echo done"
+    task = f"open('{tmp_path}/reads', 'w').close(); print(input())"
+    with subprocess.Popen(["sh", "-c", feed], stdout=subprocess.PIPE) as feeder:
+        done = workbench("--out", str(tmp_path / "out.json"), "-c", task, stdin=feeder.stdout)
     diagnosis = diagnosed(tmp_path / "out.json")
     assert (done.stdout, diagnosis.verdict, diagnosis.bound_by) == ("done\n", "IO-bound", "network")
     assert diagnosis.waits[0].target.startswith("stdin, a pipe from sh -c 'sleep 4")

@@ -191,6 +191,12 @@ def test_public_names_are_documented_with_an_example(name: str) -> None:
         assert "Returns\n---" in doc or "Yields\n---" in doc, f"{name} does not say what it returns"
 
 
+@pytest.mark.parametrize("diff", re.findall(r"```diff\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL))
+def test_what_contributing_adds_takes_two_files_and_applies(diff: str) -> None:
+    assert diff.count("diff --git") <= 2
+    subprocess.run(["git", "apply", "--check", "-"], input=diff, text=True, cwd=ROOT, check=True)
+
+
 def test_the_readme_names_commands_that_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"make ([a-z-]+)", (ROOT / "README.md").read_text()))

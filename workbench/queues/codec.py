@@ -6,6 +6,7 @@ import functools
 import traceback
 from typing import Any
 
+from workbench.caches.nesting import refuse_deep
 from workbench.caches.serializers import Serializer, find_serializer
 from workbench.errors import QueueError, UsageError
 from workbench.queues.contract import find, label
@@ -38,14 +39,37 @@ def pack(value: Any) -> bytes:
     """
     try:
         return _msgpack().dump(value)
-    except (OverflowError, TypeError, ValueError, RecursionError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         reason = str(error).partition(";")[0]
         raise NotPlainError(f"a {type(value).__qualname__} can't be sent: {reason}; send plain data") from error
 
 
 def unpack(packed: bytes) -> Any:
-    """Return the value that `pack` packed."""
-    return _msgpack().load(packed)
+    r"""Return the value that `pack` packed.
+
+    Raises
+    ------
+    QueueError
+        Something else was put in its place.
+
+    Examples
+    --------
+    >>> unpack(b"\x91" * 100_000)
+    Traceback (most recent call last):
+    workbench.errors.QueueError: what the queue kept can't be read: it is nested deeper than 1024 levels
+    """
+    try:
+        return _msgpack().load(packed)
+    except ValueError as error:
+        raise QueueError(f"what the queue kept can't be read: {error}") from error
+
+
+def unpack_or_say(packed: bytes) -> Any:
+    """Return the value that `pack` packed, or the `QueueError` that says why it can't be read."""
+    try:
+        return unpack(packed)
+    except QueueError as error:
+        return error
 
 
 @functools.cache
@@ -59,8 +83,17 @@ def pack_failure(error: Exception) -> bytes:
         arguments: bytes | None = pack(error.args)
     except NotPlainError:
         arguments = None
-    shown = "".join(traceback.format_exception(error))
-    return pack([label(type(error)), arguments, f"{type(error).__name__}: {error}", shown])
+    return pack([label(type(error)), arguments, *_texts(error)])
+
+
+def _texts(error: Exception) -> tuple[str, str]:
+    """Return an exception's text and traceback; its type where it has none, as with arguments nested too deep."""
+    kind = type(error).__name__
+    try:
+        refuse_deep(error.args, loops=True)
+        return f"{kind}: {error}", "".join(traceback.format_exception(error))
+    except Exception:  # whatever its __str__ raises
+        return f"{kind}, whose text can't be had", f"{kind}\n"
 
 
 def unpack_failure(packed: bytes) -> Exception:
@@ -71,7 +104,7 @@ def unpack_failure(packed: bytes) -> Exception:
     >>> unpack_failure(pack_failure(ValueError("not two")))
     ValueError('not two')
     """
-    kind, arguments, text, shown = unpack(packed)
+    kind, arguments, text, shown = _parts_of_failure(packed)
     error: Exception
     try:
         cls = find(kind)
@@ -92,5 +125,13 @@ def failure_text(packed: bytes) -> str:
     >>> failure_text(pack_failure(ValueError("not two")))
     'ValueError: not two'
     """
-    text: str = unpack(packed)[2]
-    return text.partition("\n")[0]
+    return _parts_of_failure(packed)[2].partition("\n")[0]
+
+
+def _parts_of_failure(packed: bytes) -> tuple[Any, Any, str, str]:
+    """Return what `pack_failure` packed; of a failure that can't be read, why."""
+    try:
+        kind, arguments, text, shown = unpack(packed)
+        return kind, arguments, f"{text}", f"{shown}"
+    except (QueueError, TypeError, ValueError) as error:
+        return "", None, f"{error}", ""

@@ -7,9 +7,10 @@ import itertools
 from collections.abc import Collection
 from typing import Any
 
-#: Containers in containers. As many as msgpack packs: whoever goes through a value goes down in C, a quarter of a KiB a
-#: level, and a thread's stack may have no more than 512 KiB. Python's own limit is ten times that in some versions.
-DEEPEST = 511
+#: Containers in containers. For as many msgpack has room in its own stacks. Who goes through a value goes
+#: down in C, about a quarter of a KiB a level, and a thread may have a stack of 512 KiB; Python's own limit is ten
+#: times as high in some versions.
+DEEPEST = 1_024
 
 _FLAT = frozenset({str, bytes, int, float, bool, complex, type(None)})
 _NESTING = (list, dict, tuple, set, frozenset)
@@ -39,7 +40,7 @@ def refuse_deep(value: Any, *, loops: bool = False) -> None:
     >>> refuse_deep(itself, loops=True)
     >>> refuse_deep(itself)
     Traceback (most recent call last):
-    ValueError: it is nested deeper than 511 levels, or contains itself
+    ValueError: it is nested deeper than 1024 levels, or contains itself
     """
     if not isinstance(value, _NESTING):
         return
@@ -68,7 +69,7 @@ def refuse_deep_json(data: bytes) -> None:
     >>> refuse_deep_json(b'{"[[[": [1, 2]}')
     >>> refuse_deep_json(b"[" * 100_000)
     Traceback (most recent call last):
-    ValueError: it is nested deeper than 511 levels
+    ValueError: it is nested deeper than 1024 levels
     """
     # A text as the whole value holds nothing.
     if len(data) <= DEEPEST or data[:1] == b'"' or data.count(b"[") + data.count(b"{") <= DEEPEST:

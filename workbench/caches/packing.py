@@ -21,9 +21,9 @@ from workbench.caches.nesting import DEEPEST, refuse_deep
 
 #: Before room is made for a list that claims to be longer, it is looked up whether that is true.
 LONG = 10_000
-#: Stands before a value with types of Python's own: the head of a list of two, as msgpack itself never writes it. The
-#: first of the two is the code of the value's type, or 0, plus `_MARKS` if there are marks in it.
-_HEAD = b"\xdd\0\0\0\2"
+#: Stands before a value with types of Python's own; no other msgpack starts so. A byte follows: the code of the value's
+#: type, or 0, plus `_MARKS` if there are marks in it.
+_HEAD = b"\xc1"
 _MARKS = 4
 #: What a list starts with once its mark is read.
 _MARK = object()
@@ -83,7 +83,7 @@ def load(data: bytes | memoryview) -> Any:
         Whatever else they are: cut short, nested too deep, of no known type, with keys that are crafted to collide.
     """
     try:
-        if data[0] != 0xDD:
+        if data[0] != 0xC1:
             # As `_small` does: nearly all values come this way, and a call takes as long as what it does.
             return unpackb(
                 data,
@@ -96,23 +96,22 @@ def load(data: bytes | memoryview) -> Any:
         return _read(data, _small)
     except Exception:  # it is large, or it is none
         pass
+    _refuse_untrue(data)
     try:
-        _refuse_untrue(data)
         try:
             return _read(data, _with_texts_as_keys)
         except ValueError:
             return _read(data, _with_any_keys)
-    except ValueError:
-        raise
     except Exception as error:  # of whatever type its parts were given to
-        raise ValueError(f"it can't be unpacked: {type(error).__name__}: {error}") from error
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise ValueError(f"it can't be unpacked: {reason}") from error
 
 
 def _read(data: bytes | memoryview, unpack: Callable[..., Any]) -> Any:
-    if data[: len(_HEAD)] != _HEAD:
+    if data[0] != 0xC1:
         return unpack(data)
-    code, value = unpack(data) if data[len(_HEAD)] < _MARKS else _unpack_marked(data, unpack)
-    return _WHOLES[code & ~_MARKS](value)
+    code, rest = data[1], data[2:]
+    return _WHOLES[code & ~_MARKS](unpack(rest) if code < _MARKS else _unpack_marked(rest, unpack))
 
 
 def _unpack_marked(data: bytes | memoryview, unpack: Callable[..., Any]) -> Any:
@@ -138,8 +137,9 @@ def _unpack_marked(data: bytes | memoryview, unpack: Callable[..., Any]) -> Any:
 
 def _refuse_untrue(data: bytes | memoryview) -> None:
     """Raise ValueError if bytes are not one whole value: its lists are then as long as they claim."""
-    unpacker = Unpacker(max_buffer_size=max(len(data), 1), read_size=1)
-    unpacker.feed(data)
+    body = data[2:] if data[:1] == _HEAD else data
+    unpacker = Unpacker(max_buffer_size=max(len(body), 1), read_size=1)
+    unpacker.feed(body)
     try:
         unpacker.skip()
     except OutOfData:
@@ -148,7 +148,7 @@ def _refuse_untrue(data: bytes | memoryview) -> None:
         raise ValueError(f"it is nested deeper than {DEEPEST} levels") from None
     except ValueError:
         raise ValueError("it is no msgpack") from None
-    if unpacker.tell() < len(data):
+    if unpacker.tell() < len(body):
         raise ValueError("there is more behind it")
 
 

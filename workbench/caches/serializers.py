@@ -6,6 +6,7 @@ Nor can it crash or stall who reads it: how deep values are nested and how far t
 
 from __future__ import annotations
 
+import functools
 import json
 import pickle
 from collections.abc import Callable
@@ -66,11 +67,26 @@ def find_serializer(name: str) -> Serializer:
     raise UsageError(f"there is no serializer {name!r}: pass 'msgpack', 'json' or 'pickle'")
 
 
+def _within_reach(turn: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Make what goes down into a value raise ValueError where Python's own limit comes first."""
+
+    @functools.wraps(turn)
+    def turned(value: Any) -> Any:
+        try:
+            return turn(value)
+        except RecursionError as error:
+            raise ValueError("it is nested deeper than Python goes from here") from error
+
+    return turned
+
+
+@_within_reach
 def _dump_json(value: Any) -> bytes:
     refuse_deep(value)
     return _JSON.encode(value).encode()
 
 
+@_within_reach
 def _load_json(data: bytes | memoryview) -> Any:
     # Its keys are texts, which can't be crafted to collide: Python's hash of them is another in every process.
     data = bytes(data)
@@ -78,6 +94,7 @@ def _load_json(data: bytes | memoryview) -> Any:
     return json.loads(data.decode())
 
 
+@_within_reach
 def _dump_pickle(value: Any) -> bytes:
     refuse_deep(value, loops=True)
     return pickle.dumps(value, protocol=5)

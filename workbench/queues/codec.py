@@ -6,6 +6,7 @@ import functools
 import traceback
 from typing import Any
 
+from workbench.caches.nesting import refuse_deep
 from workbench.caches.serializers import Serializer, find_serializer
 from workbench.errors import QueueError, UsageError, one_line
 from workbench.masking import masked
@@ -39,14 +40,37 @@ def pack(value: Any) -> bytes:
     """
     try:
         return _msgpack().dump(value)
-    except (OverflowError, TypeError, ValueError, RecursionError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         reason = str(error).partition(";")[0]
         raise NotPlainError(f"a {type(value).__qualname__} can't be sent: {reason}; send plain data") from error
 
 
 def unpack(packed: bytes) -> Any:
-    """Return the value that `pack` packed."""
-    return _msgpack().load(packed)
+    r"""Return the value that `pack` packed.
+
+    Raises
+    ------
+    QueueError
+        Something else was put in its place.
+
+    Examples
+    --------
+    >>> unpack(b"\x91" * 100_000)
+    Traceback (most recent call last):
+    workbench.errors.QueueError: what the queue kept can't be read: it is nested deeper than 1024 levels
+    """
+    try:
+        return _msgpack().load(packed)
+    except ValueError as error:
+        raise QueueError(f"what the queue kept can't be read: {error}") from error
+
+
+def unpack_or_say(packed: bytes) -> Any:
+    """Return the value that `pack` packed, or the `QueueError` that says why it can't be read."""
+    try:
+        return unpack(packed)
+    except QueueError as error:
+        return error
 
 
 @functools.cache
@@ -60,8 +84,17 @@ def pack_failure(error: Exception) -> bytes:
         arguments: bytes | None = pack(error.args)
     except NotPlainError:
         arguments = None
-    shown = masked("".join(traceback.format_exception(error)))
-    return pack([full_name(type(error)), arguments, one_line(error), shown])
+    return pack([full_name(type(error)), arguments, *_texts(error)])
+
+
+def _texts(error: Exception) -> tuple[str, str]:
+    """Return an exception's line and traceback; its type where it has none, as with arguments nested too deep."""
+    kind = type(error).__name__
+    try:
+        refuse_deep(error.args, loops=True)
+        return one_line(error), masked("".join(traceback.format_exception(error)))
+    except Exception:  # whatever its __str__ raises
+        return f"{kind}, whose text can't be had", f"{kind}\n"
 
 
 def unpack_failure(packed: bytes) -> Exception:
@@ -72,7 +105,7 @@ def unpack_failure(packed: bytes) -> Exception:
     >>> unpack_failure(pack_failure(ValueError("not two")))
     ValueError('not two')
     """
-    kind, arguments, text, shown = unpack(packed)
+    kind, arguments, text, shown = _parts_of_failure(packed)
     error: Exception
     try:
         cls = find(kind)
@@ -93,5 +126,13 @@ def failure_text(packed: bytes) -> str:
     >>> failure_text(pack_failure(ValueError("not two")))
     'ValueError: not two'
     """
-    text: str = unpack(packed)[2]
-    return text
+    return _parts_of_failure(packed)[2]
+
+
+def _parts_of_failure(packed: bytes) -> tuple[Any, Any, str, str]:
+    """Return what `pack_failure` packed; of a failure that can't be read, why."""
+    try:
+        kind, arguments, text, shown = unpack(packed)
+        return kind, arguments, f"{text}", f"{shown}"
+    except (QueueError, TypeError, ValueError) as error:
+        return "", None, f"{error}", ""

@@ -16,7 +16,7 @@ from workbench.folders import Presence, write_private
 from workbench.masking import get_logger
 from workbench.names import findable_name
 from workbench.queues.app import PATIENCE_S, TASK, Settings, forget, import_celery, make_app
-from workbench.queues.codec import failure_text, pack, pack_failure, unpack, unpack_failure
+from workbench.queues.codec import failure_text, pack, pack_failure, unpack, unpack_failure, unpack_or_say
 from workbench.queues.contract import DeadLetter, Func, Handle, Progress, Queue, refuse_coroutines
 from workbench.queues.store import Store
 from workbench.queues.workers import Worker, Workers
@@ -189,7 +189,9 @@ class CeleryQueue(Queue):
     def dead_letters(self) -> list[DeadLetter]:
         """List the tasks that failed for good."""
         return [
-            DeadLetter(handle=Handle(task, key), func=func, item=unpack(item), runs=runs, error=failure_text(error))
+            DeadLetter(
+                handle=Handle(task, key), func=func, item=unpack_or_say(item), runs=runs, error=failure_text(error)
+            )
             for task, key, func, item, runs, error in self._store.dead()
         ]
 

@@ -125,3 +125,15 @@ def count(item):
         db.execute("INSERT INTO runs VALUES (?)", (number,))
     db.close()
     return number
+
+
+def nest(depth):
+    """Return a list in a list in a list."""
+    value = None
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def raise_nested(depth):
+    raise ValueError(nest(depth))

@@ -226,7 +226,7 @@ def _parts_of_array(value: Any) -> list[Any]:
     if not plain or (not value.dtype.itemsize and isinstance(value, np.ndarray)):
         raise TypeError(f"msgpack can't keep a {type(value).__qualname__} of these; serializer='pickle' can")
     shape = list(value.shape) if isinstance(value, np.ndarray) else None
-    return [value.dtype.str, shape, value.tobytes()]
+    return [value.dtype.str, shape, value.tobytes()[: value.nbytes]]  # NumPy adds a byte where there is none
 
 
 def _array(name: str, shape: list[int] | None, data: bytes) -> Any:

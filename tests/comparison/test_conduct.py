@@ -272,3 +272,79 @@ def test_quick_items_are_taken_for_alike():
     assert not conduct.item_times_s
     assert not conduct.uneven
     assert conduct.share(slice(3)) == 0.75
+
+
+def printing(n):
+    time.sleep(0.001)
+    sys.stdout.write("sent\n")
+    return n
+
+
+class Sum:
+    value = 0
+
+
+def adding(n):
+    before = Sum.value
+    time.sleep(0.002)
+    Sum.value = before + 1
+    return n
+
+
+def stamping(n):
+    global stamp
+    time.sleep(0.002)
+    stamp = time.time()
+    return n
+
+
+stamp = 0.0
+
+
+def test_memo_is_not_advised_for_what_prints(capsys):
+    _, rows = study(printing, ways={"memo": remedies.memo, "threads": remedies.threads})
+    assert rows["memo"].verdict == "skipped"
+    assert rows["memo"].note == "not a pure function: it prints"
+    assert rows["sequential"].note.startswith("prints")
+    assert rows["threads"].same_answer
+
+
+def test_a_race_on_an_attribute_is_wrong():
+    found, rows = study(adding, ways={"threads": remedies.threads, "memo": remedies.memo})
+    assert rows["threads"].verdict == "wrong"
+    assert "changes 'Sum.value' by" in rows["threads"].note
+    assert found.recommended is None
+
+
+def test_a_stamp_is_no_fault():
+    _, rows = study(stamping, ways={"threads": remedies.threads})
+    assert rows["threads"].verdict == "faster"
+
+
+def test_what_a_few_items_alone_do_is_told(tmp_path):
+    def seldom(n):
+        if n == 19:
+            (tmp_path / "nineteen").write_text("x")
+        return n
+
+    conduct = Conduct(seldom, NUMBERS)
+    with conduct.first_run(NUMBERS):
+        remedies.sequential(conduct.timed(seldom), NUMBERS)
+    with conduct.second_run():
+        remedies.sequential(conduct.timed(seldom), NUMBERS[:4])
+    assert [str(effect) for effect in conduct.outward] == [f"writes {tmp_path / 'nineteen'}"]
+
+
+def test_answers_kept_in_files_are_written_for_the_first_time_only(tmp_path):
+    def kept(n):
+        if not (path := tmp_path / str(n)).exists():
+            path.write_text(str(n * n))
+        return int(path.read_text())
+
+    conduct = Conduct(kept, NUMBERS)
+    with conduct.first_run(NUMBERS):
+        remedies.sequential(conduct.timed(kept), NUMBERS)
+    assert conduct.impure
+    with conduct.second_run():
+        remedies.sequential(conduct.timed(kept), NUMBERS[:4])
+    assert conduct.impure == ""

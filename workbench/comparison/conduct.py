@@ -35,7 +35,7 @@ LONG_S = 0.0005
 #: Items take unlike times from this standard deviation on, as a share of the mean; one late item does not make it.
 UNEVEN = 0.5
 #: Looking at shared state between items takes no longer, in a run.
-MARKED_S = 0.015
+MARKED_S = 0.008
 
 
 class Conduct:

@@ -244,3 +244,85 @@ def test_the_command_ends_though_a_task_hangs_under_one_remedy(tmp_path):
     assert re.search(r"threads: not done after [\d.]+ s: the thread workbench-threads still runs", done.stdout)
     assert "memo: a thread of threads still runs, and nothing is timed beside it" in done.stdout
     assert "Keep it as it is" not in done.stdout
+
+
+def printing(n):
+    time.sleep(0.001)
+    sys.stdout.write("sent\n")
+    return n
+
+
+class Sum:
+    value = 0
+
+
+def adding(n):
+    before = Sum.value
+    time.sleep(0.002)
+    Sum.value = before + 1
+    return n
+
+
+def stamping(n):
+    global stamp
+    time.sleep(0.002)
+    stamp = time.time()
+    return n
+
+
+stamp = 0.0
+
+
+def test_memo_is_not_advised_for_what_prints(capsys):
+    _, rows = study(printing, ways={"memo": remedies.memo, "threads": remedies.threads})
+    assert rows["memo"].verdict == "skipped"
+    assert rows["memo"].note == "not a pure function: it prints"
+    assert rows["sequential"].note.startswith("prints")
+    assert rows["threads"].verdict == "not tried"
+
+
+def test_a_race_on_an_attribute_is_wrong():
+    found, rows = study(adding, ways={"threads": remedies.threads, "memo": remedies.memo})
+    assert rows["threads"].verdict == "wrong"
+    assert "changes 'Sum.value' by" in rows["threads"].note
+    assert found.recommended is None
+
+
+def test_a_stamp_is_no_fault():
+    _, rows = study(stamping, ways={"threads": remedies.threads})
+    assert rows["threads"].verdict == "faster"
+
+
+def watched_twice(func, items, again):
+    """A task's conduct when it did all items, and the first few of them again."""
+    conduct, done = Conduct(func, items), []
+    with conduct.first_run(at=lambda: len(done)):
+        for number, item in enumerate(items):
+            func(item)
+            done.append(item)
+            conduct.done([number], number + 1)
+    first = conduct.impure
+    with conduct.second_run(again, whole=False):
+        remedies.sequential(func, items[:again])
+    return first, conduct
+
+
+def test_what_a_few_items_alone_do_is_told(tmp_path):
+    def seldom(n):
+        if n == 19:
+            (tmp_path / "nineteen").write_text("x")
+        return n
+
+    _, conduct = watched_twice(seldom, NUMBERS, 4)
+    assert [str(effect) for effect in conduct.outward] == [f"writes {tmp_path / 'nineteen'}"]
+
+
+def test_answers_kept_in_files_are_written_for_the_first_time_only(tmp_path):
+    def kept(n):
+        if not (path := tmp_path / str(n)).exists():
+            path.write_text(str(n * n))
+        return int(path.read_text())
+
+    first, conduct = watched_twice(kept, NUMBERS, 4)
+    assert first
+    assert conduct.impure == ""

@@ -31,7 +31,7 @@ from workbench.comparison.shared import Snapshot
 #: Some of the items, by their numbers.
 Block = Sequence[int]
 #: Looking at shared state between items takes no longer.
-MARKED_S = 0.015
+MARKED_S = 0.008
 #: Effects of these kinds may be repeated: what a started program does can't be known, and most do no harm.
 REPEATED = frozenset({"program"})
 

@@ -97,6 +97,7 @@ class Watch:
     _encrypted: dict[str, int] = field(default_factory=dict)
     _plain_text: bool = False
     _opened: bool = False
+    _others_print: bool = False
     # No more than a few connections are held, or those that nobody closes would pile up.
     _traces: deque[tuple[Any, weakref.ref[Any]]] = field(default_factory=lambda: deque(maxlen=16))
     _strangers: set[int] = field(default_factory=set)
@@ -178,18 +179,19 @@ def watch(files: Callable[[], dict[str, Any]], *, at: Callable[[], int] = lambda
     """
     _install_hook()
     found = Watch(at)
-    _find_strangers(found)
-    for file in [*files().values(), *_streams()]:
-        _flush(file)
-    written, before = _bytes_written(found), _descriptors()
-    with ExitStack() as patched:
+    with ExitStack() as listening:
         _watches.append(found)
+        listening.callback(_watches.remove, found)
+        # Strangers are found after threads are heard of that they start.
+        _listen(listening)
+        _find_strangers(found)
+        for file in [*files().values(), *_streams()]:
+            _flush(file)
+        written, before = _bytes_written(found), _descriptors()
         try:
-            _listen(patched)
             yield found
         finally:
-            _watches.remove(found)
-            patched.close()
+            listening.close()
             _forget_traces(found)
             _look_at_descriptors(found, files(), written, before)
             found.finish_files()
@@ -220,11 +222,7 @@ def _hear(event: str, args: tuple[Any, ...]) -> None:
     if not _watches or (action := _EVENTS.get(event)) is None:
         return
     for found in list(_watches):
-        if event.startswith("_thread."):
-            thread = getattr(args[0], "__self__", None)
-            if isinstance(thread, threading.Thread) and found.strange():
-                found._their_threads.add(thread)
-        elif not found.strange():
+        if not found.strange():
             with suppress(Exception):  # of what is only looked at, nothing may fail the task
                 action(found, *args)
 
@@ -312,8 +310,6 @@ _EVENTS: dict[str, Callable[..., None]] = {
     "syslog.syslog": lambda found, *rest: found.note("message", "writes to the system's log"),
     "smtplib.send": lambda found, client, data: found.note("mail", f"sends mail by {client._host}"),
     "sqlite3.connect/handle": _sqlite,
-    "_thread.start_new_thread": lambda found, *rest: None,
-    "_thread.start_joinable_thread": lambda found, *rest: None,
 }
 
 
@@ -337,6 +333,7 @@ def _listen(patched: ExitStack) -> None:
     for kind, names in ((socket.socket, ("send", "sendall", "sendmsg", "sendto")), (ssl.SSLSocket, ("send",))):
         for name in names:
             _replace(patched, kind, name, _telling(getattr(kind, name), _sent))
+    _replace(patched, threading.Thread, "start", _starting(threading.Thread.start))
     _replace(patched, ssl.SSLObject, "write", _telling(ssl.SSLObject.write, _sent_encrypted))
     for package, kinds in _DRIVERS.items():
         for kind in filter(None, (getattr(sys.modules.get(package), name, None) for name in kinds)):
@@ -353,12 +350,25 @@ def _telling(method: Any, tell: Callable[..., None]) -> Any:
     @functools.wraps(method)
     def telling(*args: Any, **options: Any) -> Any:
         for found in list(_watches):
-            if not found.strange():
-                with suppress(Exception):  # of what is only looked at, nothing may fail the task
+            with suppress(Exception):  # of what is only looked at, nothing may fail the task
+                if not found.strange():
                     tell(found, *(args if not bound else (None, *args)))
+                elif tell is _printed:
+                    found._others_print = True
         return method(*args, **options)
 
     return telling
+
+
+def _starting(start: Any) -> Any:
+    @functools.wraps(start)
+    def starting(thread: threading.Thread) -> None:
+        for found in list(_watches):
+            if found.strange():
+                found._their_threads.add(thread)
+        start(thread)
+
+    return starting
 
 
 def _replace(patched: ExitStack, owner: Any, name: str, method: Any) -> None:
@@ -545,14 +555,16 @@ def _is_output(one: _Descriptor) -> bool:
 
 
 def _output(found: Watch) -> bool:
-    return ("output", "prints") in found.effects
+    """Say whether output was noted, or can't be told from that of strangers where the bytes went."""
+    return found._others_print or ("output", "prints") in found.effects
 
 
 def _unexplained(found: Watch, count: int, before: dict[int, _Descriptor]) -> None:
     """Say where bytes went that passed no file, stream or socket that was looked at."""
     for number in (1, 2):
         if number in before and not stat.S_ISREG(before[number].mode):
-            found.note("output", "prints")
+            if not _output(found):
+                found.note("output", "prints")
             return
     if any(not stat.S_ISREG(one.mode) and not one.peer for one in before.values()):
         found.note("bytes", "writes to an open descriptor")

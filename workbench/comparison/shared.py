@@ -24,7 +24,6 @@ import io
 import itertools
 import mmap
 import operator
-import os
 import pathlib
 import queue
 import sys
@@ -34,7 +33,7 @@ import time
 import types
 import uuid
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -43,10 +42,12 @@ from typing import Any
 from workbench.comparison.answers import same
 
 #: A snapshot copies so many values at most, so deep, and takes no longer; of larger data it keeps a check sum.
-MOST_VALUES, DEEPEST, LONGEST_S, MOST_BYTES = 20_000, 6, 0.01, 1 << 20
+MOST_VALUES, DEEPEST, LONGEST_S, MOST_BYTES = 20_000, 6, 0.005, 1 << 20
 #: Of a container with more elements, so many are looked at, evenly spread.
 MOST_ELEMENTS = 10_000
 _SAMPLE = 500
+#: A variable that holds more values, but for plain ones side by side, is known by its length alone.
+_MOST_IN_ONE = 2000
 #: A variable that each thread has for itself: what other threads do to it can't be seen.
 OF_A_THREAD = " (of a thread)"
 
@@ -54,6 +55,7 @@ _PLAIN = (
     bool, int, float, complex, str, bytes, type(None), range, enum.Enum, decimal.Decimal, fractions.Fraction, uuid.UUID,
     datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo, pathlib.PurePath,
 )  # fmt: skip
+_SCALARS = {bool, int, float, complex, str, bytes, type(None)}
 _FILES = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom, io.FileIO)
 _ITERATORS: tuple[Any, ...] = (type(iter([])), type(iter(())), type(iter(range(0))), type(iter("")), type(iter(b"")))
 #: What methods only write: a container on which a task calls no other is a collector, never a cache.
@@ -61,7 +63,7 @@ _WRITERS = {"append", "extend", "insert", "add", "update", "discard", "appendlef
 #: Folders of code that is not the user's.
 _LIBRARIES = tuple(
     path.rstrip("/") + "/"
-    for path in {*sysconfig.get_paths().values(), os.path.dirname(os.path.dirname(__file__))}
+    for path in {*sysconfig.get_paths().values(), str(pathlib.Path(__file__).parent.parent)}
     if path not in (sys.prefix, sys.base_prefix)
 )
 
@@ -145,12 +147,16 @@ def contents(value: Any) -> Any:
     return walk.copied(value, 0)
 
 
+class _TooLargeError(Exception):
+    """A variable holds more than is copied."""
+
+
 class _Walk:
     def __init__(self, *, identities: bool = True) -> None:
         self.found = Snapshot()
         self._identities = identities  # whether a copy of what can't be looked into is another value
         self._until_s = time.perf_counter() + LONGEST_S
-        self._left = MOST_VALUES
+        self._left, self._left_in_one = MOST_VALUES, _MOST_IN_ONE
         self._visited: set[Any] = set()
         self._kept: list[Any] = []  # temporary objects, so that no other gets their identity while the walk lasts
         self._todo: collections.deque[Callable[[], None]] = collections.deque()
@@ -193,7 +199,7 @@ class _Walk:
         elif (file := _file(value)) is not None:
             self.found.files[name] = file
         elif isinstance(value, threading.local):
-            for attribute, inner in _attributes(value):
+            for attribute, inner in threading.local.__getattribute__(value, "__dict__").items():
                 self._note(f"{name}.{attribute}{OF_A_THREAD}", inner)
         elif _holds_attributes(value):
             self._object(name, value)
@@ -201,8 +207,12 @@ class _Walk:
             self._note(name, value)
 
     def _note(self, name: str, value: Any) -> None:
+        self._left_in_one = _MOST_IN_ONE
         with suppress(Exception):  # whatever a library's object raises when it is asked for its length or a copy
-            self.found.values[name] = self.copied(value, 0)
+            try:
+                self.found.values[name] = self.copied(value, 0)
+            except _TooLargeError:
+                self.found.values[name] = Many(type(value).__name__, _length(value) or 0, ())
 
     def _follow(self, name: str, thing: Any, *, root: bool = False) -> None:
         if isinstance(thing, types.FunctionType):
@@ -287,7 +297,10 @@ class _Walk:
         """Return a copy in plain types; what can't be copied is opaque."""
         if isinstance(value, _PLAIN):
             return value
-        if self._spent() or depth > DEEPEST:
+        self._left_in_one -= 1
+        if self._left_in_one < 0 or self._spent():
+            raise _TooLargeError
+        if depth > DEEPEST:
             return Opaque(type(value).__name__, 0)
         if isinstance(value, dict | list | tuple | collections.deque | set | frozenset):
             return self._copied_container(value, depth)
@@ -302,19 +315,18 @@ class _Walk:
 
     def _copied_container(self, value: Any, depth: int) -> Any:
         if (length := _count(value)) > MOST_ELEMENTS:
-            sample = itertools.islice(value, 0, None, length // _SAMPLE)
-            return Many(
-                type(value).__name__,
-                length,
-                ()
-                if isinstance(value, dict | set | frozenset)
-                else tuple(inner if isinstance(inner, _PLAIN) else None for inner in sample),
-            )
+            plain = () if isinstance(value, dict | set | frozenset) else value
+            sample = tuple(itertools.islice(plain, 0, None, length // _SAMPLE))
+            return Many(type(value).__name__, length, sample if _all_plain(sample) else ())
         if isinstance(value, dict):
-            return {_key(key): self.copied(inner, depth + 1) for key, inner in list(dict.items(value))}
+            pairs = list(dict.items(value))
+            if _all_plain(key for key, _ in pairs) and _all_plain(inner for _, inner in pairs):
+                return dict(pairs)
+            return {_key(key): self.copied(inner, depth + 1) for key, inner in pairs}
+        elements = list(value)
         if isinstance(value, set | frozenset):
-            return set(map(_key, list(value)))
-        found = [self.copied(inner, depth + 1) for inner in list(value)]
+            return set(map(_key, elements))
+        found = elements if _all_plain(elements) else [self.copied(inner, depth + 1) for inner in elements]
         return tuple(found) if isinstance(value, tuple) else found
 
     def _copied_object(self, value: Any, depth: int) -> Any:
@@ -374,8 +386,11 @@ def changes(before: Snapshot, after: Snapshot) -> dict[str, Change]:
 def _changes(name: str, was: Any, now: Any) -> Iterator[tuple[str, Change]]:
     if same(was, now):
         return
-    if isinstance(was, Many) and isinstance(now, Many) and was.length != now.length:
-        yield name, Change("by", now.length - was.length)
+    if (isinstance(was, Many) or isinstance(now, Many)) and None not in (lengths := (_held(was), _held(now))):
+        if lengths[0] != lengths[1]:
+            yield name, Change("by", operator.sub(*reversed(lengths)))
+        elif isinstance(was, Many) and isinstance(now, Many) and was.sample and now.sample:
+            yield from _changes(f"{name}[…]", was.sample, now.sample)
     elif _is_number(was) and _is_number(now):
         yield name, Change("by", now - was)
     elif isinstance(was, list) and isinstance(now, list):
@@ -394,6 +409,12 @@ def _changes(name: str, was: Any, now: Any) -> Iterator[tuple[str, Change]]:
             yield from _changes(f"{name}[{index}]", old, new)
     else:
         yield name, Change("set", now)
+
+
+def _held(value: Any) -> Any:
+    if isinstance(value, Many):
+        return value.length
+    return len(value) if isinstance(value, list | dict | set | tuple) else None
 
 
 def _list_changes(name: str, was: list[Any], now: list[Any]) -> Iterator[tuple[str, Change]]:
@@ -424,7 +445,8 @@ def _own(module: str | None) -> bool:
         return False
     file = getattr(sys.modules.get(module), "__file__", None)
     if file is None:
-        return module == "__main__" or module not in sys.modules
+        origin = getattr(getattr(sys.modules.get(module), "__spec__", None), "origin", None)
+        return origin not in ("built-in", "frozen")  # of a notebook, or made while it runs
     return not (file.startswith(_LIBRARIES) or "/site-packages/" in file or "/dist-packages/" in file)
 
 
@@ -478,6 +500,10 @@ def _count(container: Any) -> int:
     kinds: tuple[Any, ...] = (dict, list, tuple, collections.deque, set, frozenset)
     counts: Any = next(kind.__len__ for kind in kinds if isinstance(container, kind))
     return int(counts(container))
+
+
+def _all_plain(values: Iterable[Any]) -> bool:
+    return set(map(type, values)) <= _SCALARS
 
 
 def _of_bytes(view: memoryview) -> Any:

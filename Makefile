@@ -26,7 +26,7 @@ test: setup  ## every test, doctest and the coverage bar
 	@$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=95
 
 check: setup lint  ## the quick loop: lint, types and the fast tests
-	@$(BIN)/pytest -q -m "not slow and not service"
+	@$(BIN)/pytest -n 2 --dist worksteal -q -m "not slow and not service"
 
 lint: setup
 	@$(BIN)/ruff check --quiet .

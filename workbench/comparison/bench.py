@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import inspect
-import logging
 import math
 import random
 from collections.abc import Callable, Iterator
@@ -29,6 +28,7 @@ from workbench.comparison.task import Clock, Task, awaiting, noting
 from workbench.coroutines import run_coroutine
 from workbench.diagnosis import Diagnosing
 from workbench.errors import MissingExtraError, NotApplicableError, TaskError, UsageError, one_line
+from workbench.masking import get_logger
 from workbench.prediction import Prediction
 from workbench.remedy import Remedy
 from workbench.results import Diagnosis
@@ -58,7 +58,7 @@ HANGS, HANGS_AT_LEAST_S = 10, 1.0
 #: A remedy that takes longer to start is not asked whether it applies before it is tried.
 ASKED_S = 1.0
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: Why a trial takes part in no further round; one that is passed over could not have won.
 State = Literal["", "settled", "failed", "skipped", "wrong", "not tried", "passed over"]

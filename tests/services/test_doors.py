@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from workbench import ServiceError, services
+from workbench import ServiceError, UsageError, services
 from workbench.services import ports, servers, service
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
@@ -200,6 +200,8 @@ def test_a_server_whose_port_was_taken_while_it_was_down_does_not_come_back(own_
     with foreign_redis(urlsplit(started.url).port), pytest.raises(ServiceError, match="another program took it"):
         started.restart()
     assert not started.folder.exists()
+    with pytest.raises(UsageError, match="is stopped: start another one"):
+        started.restart()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -92,15 +92,15 @@ def _listening_sockets(port: int) -> dict[str, int]:
 
 
 def _held_by(pid: int, sockets: dict[str, int]) -> set[str]:
-    """Return which of the sockets a process has open."""
+    """Return which of the sockets a process has open; none if it has ended."""
     process = Path(f"/proc/{pid}")
     held = set()
-    try:
-        for link in (process / "fd").iterdir():
-            with contextlib.suppress(FileNotFoundError):
-                held.add(os.readlink(link).removeprefix("socket:[").removesuffix("]"))
-    except FileNotFoundError:  # it has ended
-        return set()
-    except PermissionError:  # root may not look into another user's process everywhere: its user will do
-        return {inode for inode, user in sockets.items() if user == process.stat().st_uid}
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        try:
+            for link in (process / "fd").iterdir():
+                with contextlib.suppress(FileNotFoundError):
+                    held.add(os.readlink(link).removeprefix("socket:[").removesuffix("]"))
+        except PermissionError:  # root may not look into another user's process everywhere: its user will do
+            user = process.stat().st_uid
+            return {inode for inode, owner in sockets.items() if owner == user}
     return held & sockets.keys()

@@ -137,6 +137,7 @@ class ChildService(Service):
         if user is not None:
             shutil.chown(self.folder, user)
         self._place = Place(folder=self.folder, port=port, other_ports=tuple(other_ports), user=user)
+        self._ports = server.ports(self._place)
         self._program = program
         self._arguments = arguments
         self._pid: int | None = None
@@ -190,7 +191,7 @@ class ChildService(Service):
         pid, self._pid = self.pid, None
         _signal_tree(pid, signal.SIGKILL)
         # The first process of the group may be gone while the one that listens still gives its memory back.
-        self._wait_until(lambda: self._order("ended", pid=pid) and not listens(self._server.address(self._place)))
+        self._wait_until(lambda: self._order("ended", pid=pid) and not self._listens())
 
     def restart(self) -> None:
         """Start the server anew on the same port and folder; kill it first if it runs."""
@@ -226,13 +227,17 @@ class ChildService(Service):
             raise self._failure("it ended at once")
         return False
 
+    def _listens(self) -> bool:
+        """Say whether it is the server who takes connections."""
+        return listens(self._server.address(self._place)) and not any(map(self._is_taken, self._ports))
+
     def _refuse_strangers(self) -> None:
+        for port in filter(self._is_taken, self._ports):
+            raise PortTakenError(f"{self._server.title} can't have port {port}: another program took it")
+
+    def _is_taken(self, port: int) -> bool:
         minding = self._minder
-        if minding is None:
-            return
-        for port in self._server.ports(self._place):
-            if strangers_listen(port, lambda: [minding.pid, *descendants(minding.pid)]):
-                raise PortTakenError(f"{self._server.title} can't have port {port}: another program took it")
+        return minding is not None and strangers_listen(port, lambda: [minding.pid, *descendants(minding.pid)])
 
     def _spawn(self, command: Command, arguments: Sequence[str] = ()) -> int:
         words = [*command.words, *arguments]

@@ -79,9 +79,9 @@ class Conduct:
             now = [self._items[index] for index in block]
             self.changes = changed([self._intact[index] for index in block], now, block)
         if self._marked_s < MARKED_S:
-            start_s = time.perf_counter()
+            start_s = time.thread_time()
             self._marks[count] = state_of(self._func)
-            self._marked_s += time.perf_counter() - start_s
+            self._marked_s += time.thread_time() - start_s
 
     @contextmanager
     def second_run(self, count: int, *, whole: bool) -> Iterator[None]:

@@ -41,8 +41,8 @@ from typing import Any
 
 from workbench.comparison.answers import same
 
-#: A snapshot copies so many values at most, so deep, and takes no longer; of larger data it keeps a check sum.
-MOST_VALUES, DEEPEST, LONGEST_S, MOST_BYTES = 20_000, 6, 0.005, 1 << 20
+#: A snapshot copies so many values at most, so deep, and takes no longer on the CPU; larger data has a check sum.
+MOST_VALUES, DEEPEST, LONGEST_S, MOST_BYTES = 20_000, 6, 0.008, 1 << 20
 #: Of a container with more elements, so many are looked at, evenly spread.
 MOST_ELEMENTS = 10_000
 _SAMPLE = 500
@@ -155,7 +155,7 @@ class _Walk:
     def __init__(self, *, identities: bool = True) -> None:
         self.found = Snapshot()
         self._identities = identities  # whether a copy of what can't be looked into is another value
-        self._until_s = time.perf_counter() + LONGEST_S
+        self._until_s = time.thread_time() + LONGEST_S
         self._left, self._left_in_one = MOST_VALUES, _MOST_IN_ONE
         self._visited: set[Any] = set()
         self._kept: list[Any] = []  # temporary objects, so that no other gets their identity while the walk lasts
@@ -171,7 +171,7 @@ class _Walk:
 
     def _spent(self) -> bool:
         self._left -= 1
-        if self._left > 0 and self._left % 64 == 0 and time.perf_counter() > self._until_s:
+        if self._left > 0 and self._left % 64 == 0 and time.thread_time() > self._until_s:
             self._left = 0
         return self._left <= 0
 

@@ -125,11 +125,11 @@ def test_compare_prints_a_table_or_json(task: Path, capsys: pytest.CaptureFixtur
     ],
 )
 def test_compare_tells_what_was_wrong(
-    task: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, said: str
+    task: Path, capfd: pytest.CaptureFixture[str], words: list[str], code: int, said: str
 ) -> None:
     Path("items").write_text("1\n3\n")
     assert main(["compare", *words]) == code
-    complaint = capsys.readouterr().err.strip().splitlines()[-1]
+    complaint = capfd.readouterr().err.strip().splitlines()[-1]
     assert complaint.startswith(f"workbench: {said}")
 
 

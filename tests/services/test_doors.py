@@ -45,7 +45,7 @@ def known_of(started):
     place = started._place
     return {
         "address": servers.SERVERS[started.name].address(place),
-        "pids": service._tree(started._minder.pid),
+        "pids": [started._minder.pid, *descendants(started._minder.pid)],
         "folder": str(started.folder),
         "epmd_port": place.other_ports[0],
         "node": f"workbench-{place.port}@localhost",

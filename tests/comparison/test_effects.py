@@ -35,6 +35,7 @@ from typing import Any
 import numpy as np
 import pytest
 import requests
+from waiting import eventually
 
 from workbench import remedies
 from workbench.comparison.effects import Change, Seen, agreed, comparable, notes, watched
@@ -331,6 +332,20 @@ def inserts_by_a_connection_each(world):
     def task(n):
         with contextlib.closing(sqlite3.connect(world.path("a.db"))) as db, db:
             db.execute("INSERT INTO t VALUES (?)", (n,))
+
+    return task
+
+
+@planted
+def inserts_ahead_of_a_checkpoint(world):
+    """The database itself stays as it is: the row stands in its write-ahead log, which another connection keeps."""
+    db = world.keep(sqlite3.connect(world.path("wal.db")))
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("CREATE TABLE t (n)")
+
+    def task(n):
+        with contextlib.closing(sqlite3.connect(f"file:{world.path('wal.db')}?mode=rw", uri=True)) as mine, mine:
+            mine.execute("INSERT INTO t VALUES (?)", (n,))
 
     return task
 
@@ -962,6 +977,21 @@ def an_object_of_its_own(world):
         account = Account()
         account.deposit(n)
         return account.balance
+
+    return task
+
+
+@pure
+def a_log_that_another_writes(world):
+    """As a test's or a service's output is: shared by descriptor with the processes that write it."""
+    log = world.keep(open(world.path("shared"), "a"))
+    writer = subprocess.Popen(["sh", "-c", "while echo line; do sleep 0.01; done"], stdout=log)
+    world.keep(types.SimpleNamespace(close=lambda: (writer.kill(), writer.wait())))
+
+    def task(n):
+        size = os.path.getsize(log.name)
+        eventually(lambda: os.path.getsize(log.name) > size)
+        return n
 
     return task
 

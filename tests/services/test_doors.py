@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from workbench import ServiceError, UsageError, services
+from workbench.proc import descendants
 from workbench.services import ports, servers, service
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]

@@ -3,7 +3,7 @@
 Nothing of it is prevented or repeated; it is seen from several sides, for no one of them sees all:
 
 ========================  ==========================================================================================
-audit events              files opened for writing, renamed, removed; programs; signals; SQLite's connections
+audit events              files opened for writing, renamed, removed; SQLite's; programs; signals
 sockets' ``send``         bytes to peers, before they are encrypted: `workbench.comparison.spoken` says what they mean
 ``sys.stdout.write``      output by ``print`` and handlers, whatever stands for the stream in a notebook or a test
 open descriptors          where they stand, and what they refer to (``/proc/self/fd``): files written that were open
@@ -29,13 +29,14 @@ import stat
 import struct
 import sys
 import threading
+import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from workbench.comparison.spoken import Spoken, spoken, spoken_sql
 
@@ -47,6 +48,9 @@ _DRIVERS = {"psycopg": ("Cursor", "AsyncCursor", "ClientCursor", "AsyncClientCur
 _TLS = (b"\x14\x03", b"\x15\x03", b"\x16\x03", b"\x17\x03")
 #: Where the kernel keeps how many bytes were sent, in ``struct tcp_info``.
 _BYTES_SENT = 200
+#: The clock that files are stamped by ticks no seldomer; how much of a file is read that changed since.
+_TICK_NS = 20_000_000
+_BEGINNING = 65536
 _watches: list[Watch] = []
 
 
@@ -74,13 +78,29 @@ class Effect:
         return self.what
 
 
-@dataclass
+@dataclass(frozen=True)
 class _File:
-    """A path that was opened for writing, moved or removed, as it was before."""
+    """A path as it is: one that was opened for writing, moved or removed is looked at before and after.
 
-    existed: bool
-    size: int
-    changed_ns: int
+    ``begins`` is how its content begins, where it changed so lately that the time of another change may be the same.
+    """
+
+    kind: int = 0
+    size: int = 0
+    changed_ns: int = 0
+    begins: bytes = b""
+
+    @classmethod
+    def at(cls, path: str, *, read: bool = False) -> _File:
+        try:
+            now = os.stat(path)
+        except OSError:
+            return cls()
+        begins = b""
+        if stat.S_ISREG(now.st_mode) and (read or time.time_ns() - now.st_mtime_ns < _TICK_NS):
+            with suppress(OSError), open(path, "rb") as file:
+                begins = file.read(_BEGINNING)
+        return cls(stat.S_IFMT(now.st_mode), now.st_size, now.st_mtime_ns, begins)
 
 
 @dataclass
@@ -93,13 +113,12 @@ class Watch:
     #: What was done to the process itself: its folder, its environment.
     touched: set[str] = field(default_factory=set)
     _files: dict[str, tuple[_File, int]] = field(default_factory=dict)
+    _anew: set[str] = field(default_factory=set)
     _understood: set[Any] = field(default_factory=set)
     _encrypted: dict[str, int] = field(default_factory=dict)
     _plain_text: bool = False
     _opened: bool = False
     _others_print: bool = False
-    # No more than a few connections are held, or those that nobody closes would pile up.
-    _traces: deque[tuple[Any, weakref.ref[Any]]] = field(default_factory=lambda: deque(maxlen=16))
     _strangers: set[int] = field(default_factory=set)
     _strange_tasks: set[int] = field(default_factory=set)
     _their_threads: weakref.WeakSet[threading.Thread] = field(default_factory=weakref.WeakSet)
@@ -121,18 +140,16 @@ class Watch:
         if said.does != "unknown":
             self._understood |= {(peer, stream), peer}
 
-    def file(self, name: Any, folder: int = -1) -> None:
-        """Note a file as it is before it is opened for writing, moved or removed."""
+    def file(self, name: Any, folder: int = -1, *, anew: bool = False) -> None:
+        """Note a file as it is before it is opened for writing, moved or removed; ``anew``: whatever is written."""
         path = _absolute(name, folder)
-        if path is None or path in self._files or "__pycache__" in path:
+        if path is None or "__pycache__" in path:
             return
         self._opened = True
-        try:
-            found = os.stat(path)
-            was = _File(True, found.st_size, found.st_mtime_ns)
-        except OSError:
-            was = _File(False, 0, 0)
-        self._files[path] = was, self.at()
+        if path not in self._files:
+            self._files[path] = _File.at(path), self.at()
+        if anew:
+            self._anew.add(path)
 
     def strange(self) -> bool:
         """Say whether the current thread was there before, or was started by one that was."""
@@ -142,21 +159,22 @@ class Watch:
     def finish_files(self) -> None:
         """Note the files that are otherwise than before; what was written and removed again is no trace."""
         for path, (was, first) in self._files.items():
-            try:
-                now = os.stat(path)
-            except OSError:
-                if was.existed:
-                    self.effects["file", f"removes {path}"] = Effect("file", f"removes {path}", 1, first)
-                continue
-            if stat.S_ISREG(now.st_mode):
-                empty = was.existed and was.size == now.st_size == 0
-                same = was.existed and (was.size, was.changed_ns) == (now.st_size, now.st_mtime_ns)
-                if not (empty or same):
-                    self.effects["file", f"writes {path}"] = Effect("file", f"writes {path}", 1, first)
-            elif stat.S_ISDIR(now.st_mode) and not was.existed:
-                self.effects["file", f"makes {path}"] = Effect("file", f"makes {path}", 1, first)
-            elif stat.S_ISFIFO(now.st_mode) or (stat.S_ISCHR(now.st_mode) and path != os.devnull):
-                self.effects["file", f"writes {path}"] = Effect("file", f"writes {path}", 1, first)
+            now = _File.at(path, read=bool(was.begins))
+            if (does := _done_to(was, now, anew=path in self._anew)) and path != os.devnull:
+                self.effects["file", f"{does} {path}"] = Effect("file", f"{does} {path}", 1, first)
+
+
+def _done_to(was: _File, now: _File, *, anew: bool) -> str:
+    if not now.kind:
+        return "removes" if was.kind else ""
+    if now.kind == stat.S_IFDIR:
+        return "" if was.kind else "makes"
+    if now.kind != stat.S_IFREG:
+        return "writes" if now.kind in (stat.S_IFIFO, stat.S_IFCHR) else ""
+    if was.kind != now.kind or (anew and now.size):
+        return "writes"
+    same = was.begins == now.begins if was.begins and now.begins else was.changed_ns == now.changed_ns
+    return "" if was.size == now.size and (same or not now.size) else "writes"
 
 
 @contextmanager
@@ -192,7 +210,6 @@ def watch(files: Callable[[], dict[str, Any]], *, at: Callable[[], int] = lambda
             yield found
         finally:
             listening.close()
-            _forget_traces(found)
             _look_at_descriptors(found, files(), written, before)
             found.finish_files()
 
@@ -228,15 +245,14 @@ def _hear(event: str, args: tuple[Any, ...]) -> None:
 
 
 def _open(found: Watch, name: Any, mode: Any, flags: int) -> None:
-    writes = set(mode) & set("wax+") if mode else flags & (os.O_WRONLY | os.O_RDWR)
-    if writes:
+    if set(mode) & set("wax+") if mode else flags & (os.O_WRONLY | os.O_RDWR):
         found._opened = True
-        found.file(name)
+        found.file(name, anew="w" in mode if mode else bool(flags & os.O_TRUNC))
 
 
 def _rename(found: Watch, source: Any, target: Any, source_folder: int = -1, target_folder: int = -1) -> None:
     found.file(source, source_folder)
-    found.file(target, target_folder)
+    found.file(target, target_folder, anew=True)
 
 
 def _altered(found: Watch, name: Any, *_: Any) -> None:
@@ -257,30 +273,14 @@ def _kill(found: Watch, pid: int, number: int) -> None:
         found.note("signal", f"sends {name}")
 
 
-def _sqlite(found: Watch, connection: Any) -> None:
-    """Hear of the statements of a connection that is made meanwhile; one to memory alone leaves nothing."""
-    path = next((row[2] for row in connection.execute("PRAGMA database_list") if row[1] == "main"), "")
-    if not path:
-        return
-    found._opened = True
-
-    def trace(statement: str) -> None:
-        if found in _watches and not found.strange() and os.path.exists(path):
-            said = spoken_sql(statement)
-            if said.does == "write":
-                found.note("sql", f"sends {said.word} to {path}")
-
-    connection.set_trace_callback(trace)
-    found._traces.append((connection, weakref.ref(trace)))
-
-
-def _forget_traces(found: Watch) -> None:
-    """Take our callback away where it is still there: a connection holds it until the user sets another."""
-    for connection, trace in found._traces:
-        if trace() is not None:
-            with suppress(Exception):  # closed, or of another thread
-                connection.set_trace_callback(None)
-    found._traces.clear()
+def _sqlite(found: Watch, database: Any) -> None:
+    """Note the files of a database: C code opens them, and the connection can't be asked before it is made."""
+    path = os.fsdecode(database)
+    if path.startswith("file:"):
+        path = unquote(urlsplit(path).path)
+    if path and path != ":memory:":
+        found.file(path)
+        found.file(f"{path}-wal")
 
 
 _EVENTS: dict[str, Callable[..., None]] = {
@@ -309,7 +309,7 @@ _EVENTS: dict[str, Callable[..., None]] = {
     "os.fork": lambda found: found.talks_to.setdefault("a process that it forks", found.at()),
     "syslog.syslog": lambda found, *rest: found.note("message", "writes to the system's log"),
     "smtplib.send": lambda found, client, data: found.note("mail", f"sends mail by {client._host}"),
-    "sqlite3.connect/handle": _sqlite,
+    "sqlite3.connect": _sqlite,
 }
 
 
@@ -507,6 +507,7 @@ def _look_at_descriptors(
         if isinstance(stream, io.TextIOWrapper) and _flush(stream) and not _output(found):
             found.note("output", "prints")
     after = _descriptors()
+    wrote = written is None or ended is None or ended > written
     explained = 0
     for number, now in after.items():
         was = before.get(number)
@@ -514,7 +515,7 @@ def _look_at_descriptors(
             earlier = was.sent if was is not None and was.identity == now.identity else 0
             if now.sent > earlier and now.peer not in found._understood | found._encrypted.keys():
                 found.talks_to.setdefault(now.peer, 0)
-        elif was is not None and was.identity == now.identity and _was_written(was, now):
+        elif was is not None and was.identity == now.identity and _was_written(was, now, wrote):
             explained += max(0, now.stands[0] - was.stands[0])
             _written_descriptor(found, number, now)
     if not found._plain_text:
@@ -525,8 +526,9 @@ def _look_at_descriptors(
         _unexplained(found, ended - written - explained, before)
 
 
-def _was_written(was: _Descriptor, now: _Descriptor) -> bool:
-    if not stat.S_ISREG(now.mode):
+def _was_written(was: _Descriptor, now: _Descriptor, wrote: bool) -> bool:
+    """Say whether a file was written by this process: one that grew while it wrote nothing is another's log, too."""
+    if not stat.S_ISREG(now.mode) or (now.stands[1] > was.stands[1] and not wrote):
         return False
     if was.stands[1:] != now.stands[1:]:
         return True
@@ -584,9 +586,16 @@ def _bytes_of_thread() -> int | None:
 
 def _bytes_written(found: Watch) -> int | None:
     """Return the bytes that this process wrote, but for those of threads that are strangers."""
-    if (total := _wchar("/proc/self/io")) is None:
-        return None
-    return total - sum(_wchar(f"/proc/self/task/{number}/io") or 0 for number in found._strange_tasks)
+    while True:
+        theirs, total = _of_strangers(found), _wchar("/proc/self/io")
+        if total is None:
+            return None
+        if theirs == _of_strangers(found):  # or what they wrote between two readings would be taken for the task's
+            return total - theirs
+
+
+def _of_strangers(found: Watch) -> int:
+    return sum(_wchar(f"/proc/self/task/{number}/io") or 0 for number in found._strange_tasks)
 
 
 def _wchar(path: str) -> int | None:

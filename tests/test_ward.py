@@ -78,3 +78,22 @@ def test_children_of_ours_that_were_there_before_are_left_alone():
         assert ours.pid in descendants(ours.pid) + list(parents())
         assert ours.poll() is None
         ours.kill()
+
+
+def test_what_the_parent_owns_at_its_exit_is_left_to_it_and_what_the_work_owns_is_put_in_order(tmp_path):
+    program = f"""
+import atexit, os, tempfile
+from workbench.ward import in_ward
+ours = tempfile.TemporaryDirectory(dir={str(tmp_path)!r})
+atexit.register(print, "the parent's", flush=True)
+kept = []
+def work(results):
+    kept.append(tempfile.TemporaryDirectory(dir={str(tmp_path)!r}))
+    atexit.register(print, "the work's", flush=True)
+    results.write(kept[0].name)
+    return 0
+_, theirs = in_ward(work, 30)
+print(os.path.exists(ours.name), os.path.exists(theirs), flush=True)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines() == ["the work's", "True False", "the parent's"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import logging
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ import tempfile
 import threading
 import time
 import traceback
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
@@ -92,6 +94,7 @@ def _end_descendants(others: set[int], grace_s: float) -> None:
 
 def _be_child(work: Callable[[TextIO], int], results: TextIO) -> None:
     code = 1
+    _leave_exits_to_parent()
     try:
         code = work(results)
     except KeyboardInterrupt:
@@ -108,6 +111,20 @@ def _be_child(work: Callable[[TextIO], int], results: TextIO) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def _leave_exits_to_parent() -> None:
+    """Forget what is to be done when the parent exits: its folders and servers are not ours to remove.
+
+    What does the same for whatever the child comes to own is kept.
+    """
+    atexit._clear()
+    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+        finalizer.atexit = False
+    atexit.register(logging.shutdown)
+    atexit.register(weakref.finalize._exitfunc)  # type: ignore[attr-defined]
+    if processes := sys.modules.get("multiprocessing.util"):
+        atexit.register(processes._exit_function)
 
 
 def _wait_for(child: int, timeout_s: float) -> int | None:

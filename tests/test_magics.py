@@ -68,8 +68,8 @@ SHOWN = {
     "awaits": "%diagnose await asyncio.sleep(0.1)",
     "cell": "%%diagnose\nleft = 7\nprint('in it')\nleft + 1",
     "left": "left",
-    "cell raises": "%%diagnose\ntime.sleep(0.2)\n1 / 0",
-    "kept": "sys.last_value.diagnosis.bound_by",
+    "cell raises": "%%diagnose\ntime.sleep(1)\n1 / 0",
+    "kept": "sys.last_value.diagnosis.bound_by, sys.last_value.diagnosis.reasons",
     "cell awaits and raises": "%%diagnose\nawait asyncio.sleep(0.1)\n1 / 0",
     "log": "%%diagnose\nimport logging; logging.basicConfig()",
     "logged": "logging.warning('still heard')",
@@ -147,7 +147,7 @@ def test_a_cell_that_raises_shows_where_and_no_verdict(name: str) -> None:
     (error,) = outputs()[name]
     assert (error.output_type, error.ename) == ("error", "ZeroDivisionError")
     assert "magics.py" not in "".join(error.traceback)
-    assert plain("kept") == "'sleep'"
+    assert plain("kept").startswith("('sleep'")
 
 
 def test_what_was_opened_meanwhile_goes_on_writing() -> None:

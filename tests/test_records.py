@@ -127,6 +127,8 @@ def test_a_truncated_record_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("[" * 100_000 + "]" * 100_000, "is no record: it is nested too deep"),
+        ("9" * 10_000, "is no record: Exceeds the limit"),
         ("[]", "is not a record: it has no 'kind' and 'schema'"),
         ('{"a": 1}', "is not a record: it has no 'kind' and 'schema'"),
         ('{"schema": 2, "kind": "table"}', "has schema 2; this workbench understands 1: upgrade it"),

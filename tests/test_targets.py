@@ -119,6 +119,7 @@ def test_compare_prints_a_table_or_json(task: Path, capsys: pytest.CaptureFixtur
         (["a_task.py:fails", "--items", "items"], 1, "the task itself fails: ValueError: no such item"),
         (["a_task.py", "--items", "items"], 2, "'a_task.py' names no callable: pass file.py:callable"),
         (["a_task.py:nap", "--items", "none"], 2, "can't read the items in none"),
+        (["a_task.py:nap", "--items", "deep"], 2, "can't read the item [[[[[[[[[[[[[[[[[[[[…: it is nested too deep"),
         (["a_task.py:nap", "--items", "items", "--remedies", "magic"], 2, "no remedy 'magic' is installed"),
         (["a_task.py:nap", "--items", "items", "--out", "no/such/folder"], 1, "can't write no/such/folder"),
         (["a_task.py:nap", "--repeat", "0"], 2, "there are no items"),
@@ -128,6 +129,7 @@ def test_compare_tells_what_was_wrong(
     task: Path, capfd: pytest.CaptureFixture[str], words: list[str], code: int, said: str
 ) -> None:
     Path("items").write_text("1\n3\n")
+    Path("deep").write_text("[" * 100_000 + "]" * 100_000)
     assert main(["compare", *words]) == code
     complaint = capfd.readouterr().err.strip().splitlines()[-1]
     assert complaint.startswith(f"workbench: {said}")

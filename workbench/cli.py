@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from workbench.errors import RecordError, UsageError, WorkbenchError
 from workbench.masking import masked
+from workbench.plain import from_json
 from workbench.records import RESULTS
 from workbench.ward import INTERRUPTED, in_ward
 
@@ -106,9 +107,11 @@ def _parameter(text: str) -> tuple[str, Any]:
     if not equals or not name.isidentifier():
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
     try:
-        return name, json.loads(value)
+        return name, from_json(value)
     except json.JSONDecodeError:
         return name, value
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"can't read {name}: {error}") from error
 
 
 def _add_diagnose(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import types
 import typing
 from collections.abc import Mapping
@@ -10,6 +11,28 @@ from typing import Any
 
 from workbench.errors import RecordError
 from workbench.masking import masked
+
+
+def from_json(text: str) -> Any:
+    """Read JSON.
+
+    Errors
+    ------
+    json.JSONDecodeError
+        It is none.
+    ValueError
+        It is, but can't be read: nested too deep, or a number with too many digits.
+
+    Examples
+    --------
+    >>> from_json("[" * 100_000 + "]" * 100_000)
+    Traceback (most recent call last):
+    ValueError: it is nested too deep to be read
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep to be read") from None
 
 
 def to_plain(value: Any) -> Any:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from workbench.errors import RecordError, RecordExistsError, UsageError
+from workbench.plain import from_json
 from workbench.proc import cores_allowed
 from workbench.results import SCHEMA, Comparison, Diagnosis, Provenance, Result, Table
 
@@ -106,11 +107,13 @@ def load(path: str | os.PathLike[str]) -> Result:
     except UnicodeDecodeError as error:
         raise RecordError(f"{path} is not a record: it is not text in UTF-8") from error
     try:
-        data = json.loads(text)
+        data = from_json(text)
     except json.JSONDecodeError as error:
         raise RecordError(
             f"{path} is not a whole record: {error.msg} at line {error.lineno}; record it again"
         ) from error
+    except ValueError as error:
+        raise RecordError(f"{path} is no record: {error}") from error
     return _understood(data, path)
 
 

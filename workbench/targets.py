@@ -13,6 +13,7 @@ from typing import Any
 
 from workbench.errors import UsageError
 from workbench.names import module_and_name
+from workbench.plain import from_json
 
 
 def load_callable(place: str, name: str) -> Callable[..., Any]:
@@ -118,6 +119,8 @@ def _load(place: str) -> Any:
 
 def _json_or_text(text: str) -> Any:
     try:
-        return json.loads(text)
+        return from_json(text)
     except json.JSONDecodeError:
         return text.strip()
+    except ValueError as error:
+        raise UsageError(f"can't read the item {text[:20]}…: {error}") from error

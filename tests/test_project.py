@@ -33,14 +33,14 @@ COLUMN = [
     "results",
     "opportunity",
     "views",
-    "speedscope plain parts figures",
+    "speedscope parts figures",
 ]
 BESIDE = ["tasks", "remedies", "queues", "caches", "services", "web"]
 #: A remedy may keep answers in a cache, work through a queue, and start the server for one. Queues start their brokers,
 #: and send what a cache keeps: plain data by the same serializer.
 USES = {"remedies": {"caches", "queues", "services"}, "queues": {"caches", "services"}}
 #: The ground floor: what anyone may use, and what uses nothing above it.
-GROUND = "coroutines errors folders light masking names proc progress remedy targets ward"
+GROUND = "coroutines errors folders light masking names plain proc progress remedy targets ward"
 SHARED = set(GROUND.split())
 
 

@@ -192,6 +192,7 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     command.add_argument(
         "--repeat-effects", action="store_true", help="repeat the task although each call prints, writes or sends"
     )
+    command.add_argument("--once", action="store_true", help="no remedy does an item twice: give it many items")
     command.add_argument("--dry-run", action="store_true", help="say how often it would be called, and call nothing")
     command.add_argument("--json", action="store_true", help="write JSON to stdout instead of a table")
     command.add_argument("--out", type=Path, metavar="FILE", help="write the JSON to a file")
@@ -241,7 +242,7 @@ def _compare_here(options: argparse.Namespace, results: TextIO) -> int:
         func, items = WithoutItem(func), list(range(options.repeat))
     wanted = options.remedies.split(",") if options.remedies else None
     if options.dry_run:
-        results.write(f"{options.target} was not called. {_most_calls(len(items))}\n")
+        results.write(f"{options.target} was not called. {_most_calls(len(items), once=options.once)}\n")
         return 0
     try:
         found = compare(
@@ -251,6 +252,7 @@ def _compare_here(options: argparse.Namespace, results: TextIO) -> int:
             budget_s=options.budget,
             equal=options.equal,
             repeat_effects=options.repeat_effects,
+            once=options.once,
         )
     except KeyboardInterrupt as interrupt:
         found, code = interrupt.comparison, INTERRUPTED  # type: ignore[attr-defined]
@@ -263,13 +265,14 @@ def _compare_here(options: argparse.Namespace, results: TextIO) -> int:
     return code
 
 
-def _most_calls(items: int) -> str:
+def _most_calls(items: int, *, once: bool) -> str:
     """Say how often a comparison would call a task."""
     from workbench.comparison.bench import FEW, MOST_ROUNDS
 
+    times = "once" if once else f"{MOST_ROUNDS} times"
     return (
         f"A comparison would call it at most {min(items, FEW + 1)} times if each call prints, writes or sends, "
-        f"else with each of the {items} items at most {MOST_ROUNDS} times under each remedy."
+        f"else with each of the {items} items at most {times} under each remedy."
     )
 
 

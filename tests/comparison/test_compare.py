@@ -1,6 +1,9 @@
 """`compare` on real remedies, and remedies that other packages bring."""
 
+import collections
+import queue
 import sys
+import time
 
 import pytest
 
@@ -77,3 +80,44 @@ def test_other_packages_bring_remedies(plugin):
 def test_a_remedy_that_can_not_be_loaded_is_one_line(plugin):
     with pytest.raises(UsageError, match=r"the remedy 'broken' \(fancy:missing\) can't be loaded: AttributeError"):
         find_remedies(["broken"])
+
+
+def counted(calls):
+    found = collections.Counter(calls.get() for _ in range(calls.qsize()))
+    del found[None]  # what stands for a call
+    return found
+
+
+def test_once_nothing_is_done_twice_in_one_way():
+    plain, other = queue.SimpleQueue(), queue.SimpleQueue()
+
+    def task(n):
+        plain.put(n)
+        time.sleep(0.002)
+        return n
+
+    def rival(func, items, *, workers):
+        for item in items:
+            other.put(item)
+            plain.put(None)
+        time.sleep(0.001 * len(items))
+        return list(items)
+
+    found = compare(task, range(400), {"rival": rival}, budget_s=20, once=True, progress=False)
+    assert max(counted(plain).values()) == max(counted(other).values()) == 1
+    assert found.rounds >= 6
+    assert found.recommended == "rival"
+
+
+def test_once_the_number_of_workers_is_predicted_not_searched():
+    names = queue.SimpleQueue()
+
+    def task(n):
+        names.put(n)
+        time.sleep(0.002)
+        return n
+
+    found = compare(task, range(400), ["threads"], budget_s=20, once=True, progress=False)
+    assert max(counted(names).values()) == 2  # the plain loop, and threads
+    assert found.recommended == "threads"
+    assert found.rows[1].workers > 1

@@ -1168,3 +1168,10 @@ def test_statements_of_postgresql_are_told_apart(shared_service):
         assert "sends INSERT to" in written.impure
         unknown = seen_of(lambda n: db.pgconn.exec_(b"SELECT 1").ntuples)
         assert re.match(r"it talks to \S+, which may be writing", unknown.impure)
+
+
+def test_what_was_seen_in_one_plain_run_alone_is_asked_of_others_by_name():
+    """As of a task of long items, none of which is done again: a time that is kept is another one each time."""
+    plain, other = (Seen(shared={"last": Change("set", stamp)}) for stamp in ("12:00", "12:01"))
+    assert comparable(plain, other) == ("", "")
+    assert comparable(plain, Seen())[0] == "does not do to 'last' what the task does: a side effect is lost"

@@ -36,6 +36,7 @@ def compare(
     equal: Equal | None = None,
     diagnosis: Diagnosis | bool = True,
     repeat_effects: bool = False,
+    once: bool = False,
     seed: int = 0,
     progress: bool = True,
     clock: Clock = time.perf_counter,
@@ -51,7 +52,8 @@ def compare(
     of equal code at most 5 % claim a difference.
 
     A task that writes to the outside with every call (prints, sends a POST, writes a file) is not repeated: then there
-    are predictions only. No signal is used, so that no import or clean-up of the task is ever cut off.
+    are predictions only, unless ``repeat_effects``. No signal is used, so that no import or clean-up of the task is
+    ever cut off.
 
     Parameters
     ----------
@@ -78,6 +80,12 @@ def compare(
         Of the task as the baseline does it, from which speed-ups are predicted (see `workbench.prediction`)
         and shown beside the measured ones. True makes one, which does some of the items once more, for half a second
         at least; False predicts nothing.
+    repeat_effects
+        Repeat the task, although each call does something outside.
+    once
+        Do no item twice under one remedy, where a second call would be another one: of an item that a cache then knows,
+        a token that is used up. Rounds are of disjoint blocks, and there are fewer; give it many items. Whether answers
+        and effects are the same when an item is done again is then not known.
     seed
         Of the random order.
     progress
@@ -127,6 +135,7 @@ def compare(
         precision=precision,
         named=remedies is not None,
         repeat_effects=repeat_effects,
+        once=once,
         seed=seed,
         clock=clock,
     )

@@ -23,7 +23,7 @@ from workbench.comparison.failures import Raised, tolerant
 from workbench.comparison.forecast import Forecast
 from workbench.comparison.plan import LOOKED, SEARCHED, SPARE, Best, hopeless, next_to_try, plan_blocks
 from workbench.comparison.search import search_workers
-from workbench.comparison.statistics import Interval, interval, is_look
+from workbench.comparison.statistics import FIRST_LOOK, Interval, interval, is_look
 from workbench.comparison.task import Clock, Task, awaiting, noting
 from workbench.coroutines import run_coroutine
 from workbench.diagnosis import Diagnosing
@@ -46,6 +46,8 @@ PREDICTED_S = 2.0
 AGAIN = 40
 #: Items that are looked at of a task whose every call does something outside.
 FEW = 5
+#: Where no item may be done twice, one part in so many of them is looked at, so that rounds have the others.
+ONCE_LOOKED = 10
 #: How long what was abandoned may take to end once its workers are gone.
 ENDS_S = 1.0
 #: The share of the budget after which no further rival is tried, so that what was tried gets its rounds.
@@ -107,6 +109,8 @@ class Bench:
         Whether the rivals were asked for, and so are tried though they are predicted to lose.
     repeat_effects
         Whether a task that does something outside with every call may be repeated all the same.
+    once
+        Whether no side may do an item twice, so that rounds are of disjoint blocks.
     seed
         Of the random order within rounds.
     clock
@@ -123,6 +127,7 @@ class Bench:
         precision: float,
         named: bool,
         repeat_effects: bool,
+        once: bool,
         seed: int,
         clock: Clock,
     ) -> None:
@@ -138,6 +143,7 @@ class Bench:
         self._precision = precision
         self._named = named
         self._repeat_effects = repeat_effects
+        self._once = once
         self._random = random.Random(seed)
         self._clock = clock
         self._start_s = clock()
@@ -172,6 +178,11 @@ class Bench:
         return bool(self.task.conduct.outward) and not self._repeat_effects
 
     @property
+    def _repeats(self) -> bool:
+        """Whether an item may be done again in the same way."""
+        return not (self.stops_at_effects or self._once)
+
+    @property
     def left_running(self) -> str:
         """What still runs though nobody waits for it, in words: nothing is timed beside that."""
         return next((f"a thread of {name} still runs" for name, thread in self._abandoned if thread.is_alive()), "")
@@ -199,19 +210,20 @@ class Bench:
                 self._diagnosed, found = self._looked[1:], block and block.result
             if task.raises:
                 raise TaskError(f"the task itself fails: {next(iter(task.answers.values()))}")
-            if not self.stops_at_effects:
+            if self._repeats:
                 self._look_again()
         except (TaskError, NotApplicableError, MissingExtraError, UsageError):
             raise
         except Exception as error:
             raise TaskError(f"the task itself fails: {one_line(error)}") from error
-        return found if found and (found.wall_s >= DIAGNOSED_S or self.stops_at_effects) else None
+        return found if found and (found.wall_s >= DIAGNOSED_S or not self._repeats) else None
 
     def _affordable(self, until_s: float) -> int:
         """Return how many of the other items may be looked at until then; of those with effects a few."""
-        left = len(self.task.items) - len(self._looked)
-        most = FEW if self.stops_at_effects else left
-        return min(left, most, math.floor((until_s - self.elapsed_s) / self.task.item_s) if self.task.item_s else left)
+        items = len(self.task.items)
+        most = 1 + FEW if self.stops_at_effects else items // ONCE_LOOKED if self._once else items
+        left = min(items, most) - len(self._looked)
+        return min(left, math.floor((until_s - self.elapsed_s) / self.task.item_s)) if self.task.item_s else left
 
     def _look_on(self, until_s: float) -> None:
         count = 1
@@ -286,7 +298,7 @@ class Bench:
                 task,
                 block,
                 diagnosis=diagnosis,
-                may_repeat=not self.stops_at_effects,
+                may_repeat=self._repeats,
                 time_s=min(DIAGNOSED_S, self.budget_s / DIAGNOSED),
             )
         except Exception as error:
@@ -345,7 +357,10 @@ class Bench:
 
     def _try(self, trial: Trial) -> None:
         if trial.remedy.traits.scales and trial.workers is None:
-            self._search(trial)
+            if not self._once:
+                self._search(trial)
+            elif self.forecast:
+                trial.workers = self.forecast.enough_workers(trial.remedy, len(self.task.items) // FIRST_LOOK)
         self._check(trial)
         if self.forecast and trial.predicted and not trial.predicted.bound:
             trial.predicted = self.forecast.predict(trial.remedy, trial.workers)
@@ -378,7 +393,7 @@ class Bench:
         """
         task, block = self.task, self._looked
         few = block[: max(1, len(block) // FIRST_FEW)]
-        if not trial.curve and len(few) < len(block):
+        if not (trial.curve or self._once) and len(few) < len(block):
             took_s, answers = self._run(trial, few)
             if took_s / len(few) * len(block) > self.left_s / 4:
                 # That may have been its start-up, which says nothing about the rounds to come.
@@ -398,7 +413,7 @@ class Bench:
             return
         trial.differs = task.difference(block, answers)
         whole_s = took_s / task.share(block)
-        if not trial.curve and whole_s > task.whole_s and 2 * took_s < self.left_s / 4:
+        if not (trial.curve or self._once) and whole_s > task.whole_s and 2 * took_s < self.left_s / 4:
             took_s, _ = self._run(trial, block)
             whole_s = took_s / task.share(block)
         trial.estimate_s = min(trial.estimate_s, whole_s)
@@ -413,6 +428,8 @@ class Bench:
         self._plan_rounds()
         self.entered = max(1, len(self.active))
         while self.active and self.rounds < MOST_ROUNDS and not self.baseline.state and not self.left_running:
+            if self._once and self._some_side_is_done():
+                return
             if self.rounds and self._round_s() > self.left_s + SPARE * self.budget_s / 2:
                 return
             if self._play_round():
@@ -425,13 +442,21 @@ class Bench:
         task = self.task
         while rivals := sorted(self.active, key=lambda trial: trial.estimate_s):
             sizes = [(trial.estimate_s, trial.workers or 1) for trial in rivals]
-            blocks = plan_blocks(len(task.items), task.item_s, sizes, self.left_s)
+            undone = len(task.items) - len(self._looked) if self._once else None
+            blocks = plan_blocks(len(task.items), task.item_s, sizes, self.left_s, once=undone)
             if blocks is not None:
                 self.baseline.count = blocks.baseline
                 for trial, count in zip(rivals, blocks.rivals, strict=True):
                     trial.count = count
                 return
             rivals[-1].end("not tried", f"no time was left for a round; by what was tried {self._gain(rivals[-1])}")
+
+    def _done(self, trial: Trial) -> int:
+        """Return how many items a side has done; those of rounds alone, where items may be done twice."""
+        return self.rounds * trial.count + (len(self._looked) if self._once else 0)
+
+    def _some_side_is_done(self) -> bool:
+        return any(self._done(side) + side.count > len(self.task.items) for side in (self.baseline, *self.active))
 
     def _gain(self, trial: Trial) -> str:
         return f"it is about {self.task.whole_s / trial.estimate_s:.2g} times as fast"
@@ -457,10 +482,10 @@ class Bench:
     def _timed(self, trial: Trial) -> float:
         """Return the seconds for all items by those of this round; answers are checked: a race shows in some alone."""
         task = self.task
-        block = task.block(self.rounds * trial.count, trial.count)
+        block = task.block(self._done(trial), trial.count)
         while True:
             took_s, answers = self._run(trial, block)
-            if took_s >= SHORTEST_RUN_S or len(block) < len(task.items):
+            if took_s >= SHORTEST_RUN_S or len(block) < len(task.items) or self._once:
                 break
             # At most ten times more at once: the first run of a quick task says little about the next ones.
             loops = math.ceil(trial.loops * min(10, 1.2 * SHORTEST_RUN_S / max(took_s, 1e-9)))

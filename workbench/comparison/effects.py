@@ -229,11 +229,12 @@ def comparable(expected: Seen, found: Seen, *, outward: bool = False) -> tuple[s
     """
     order = ""
     touched = {_variable(name) for name in found.shared}
-    loose = {name for name, likeness in expected.likeness.items() if likeness == "name"}
+    likely = {name: expected.likeness.get(name) or _likely(wanted) for name, wanted in expected.shared.items()}
+    loose = {name for name, likeness in likely.items() if likeness == "name"}
     for name, wanted in expected.shared.items():
         if name in expected.once or name.endswith(OF_A_THREAD):
             continue
-        likeness = expected.likeness.get(name) or _likely(wanted)
+        likeness = likely[name]
         got = found.shared.get(name)
         if likeness == "name":
             # One of them may stand, by chance, where it stood: a bucket that is full again. All of them don't.

@@ -18,6 +18,7 @@ from statistics import mean, median
 from typing import Any
 
 from workbench.comparison.conduct import Block
+from workbench.comparison.plan import AS_GOOD
 from workbench.comparison.task import Task
 from workbench.diagnosis import Diagnosing
 from workbench.prediction import Overhead, Prediction, predict
@@ -104,6 +105,12 @@ class Forecast:
         """Predict the speed-up of a remedy that itself costs nothing, with as many workers as there are items."""
         workers = workers or (cores_allowed() if remedy.traits.per_core else len(self.task.items))
         return self._predict(remedy, workers, Overhead())
+
+    def enough_workers(self, remedy: Remedy, most: int) -> int:
+        """Return the fewest workers, a power of two, that are predicted to be about as good as the most."""
+        numbers = [1 << power for power in range(max(1, most).bit_length())]
+        gains = [self._predict(remedy, workers, Overhead()).speedup for workers in numbers]
+        return next(workers for workers, gain in zip(numbers, gains, strict=True) if gain >= AS_GOOD * max(gains))
 
     def predict(self, remedy: Remedy, workers: int | None) -> Prediction:
         """Predict the speed-up of a remedy with so many workers; their number is the remedy's own where it is None."""

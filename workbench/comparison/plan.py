@@ -83,7 +83,9 @@ class Blocks:
     rivals: tuple[int, ...]
 
 
-def plan_blocks(items: int, item_s: float, rivals: list[tuple[float, int]], left_s: float) -> Blocks | None:
+def plan_blocks(
+    items: int, item_s: float, rivals: list[tuple[float, int]], left_s: float, *, once: int | None = None
+) -> Blocks | None:
     """Return blocks with which eight rounds fit into the time that is left, or as many as do; None where none fits.
 
     Parameters
@@ -94,6 +96,8 @@ def plan_blocks(items: int, item_s: float, rivals: list[tuple[float, int]], left
         Of each, the seconds that it is expected to take for all items, and its workers.
     left_s
         Seconds for all rounds.
+    once
+        Where no item may be done twice: how many were not done yet.
 
     Examples
     --------
@@ -103,6 +107,8 @@ def plan_blocks(items: int, item_s: float, rivals: list[tuple[float, int]], left
     Blocks(baseline=13, rivals=(40,))
     >>> plan_blocks(2, 10.0, [(10.0, 2)], 5.0) is None
     True
+    >>> plan_blocks(40, 0.02, [(0.03, 32)], 25.0, once=32)
+    Blocks(baseline=4, rivals=(4,))
     """
     round_s = left_s / FIRST_LOOK
     counts = []
@@ -116,4 +122,6 @@ def plan_blocks(items: int, item_s: float, rivals: list[tuple[float, int]], left
     plain = min(items, max(1, math.ceil(plain_s / item_s))) if item_s > 0 else items
     if plain * item_s + rivals_s > left_s:
         return None
+    if once is not None:
+        plain, *counts = (max(1, min(count, once // FIRST_LOOK)) for count in (plain, *counts))
     return Blocks(plain, tuple(counts))

@@ -4,7 +4,7 @@ BIN := .venv/bin
 RESULTS := data/results
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report test check lab notebooks benchmarks lint clean
+.PHONY: help setup report test check desk lab notebooks benchmarks lint clean
 
 help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,10 +23,13 @@ report: setup  ## run the notebooks, then write the report from the tables they 
 
 # In two processes, since most of the time tests wait; each has servers of its own, and takes over what the other has left.
 test: setup  ## every test, doctest and the coverage bar
-	@$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=95
+	@$(BIN)/pytest -n 2 --dist worksteal -m "not desk" --cov --cov-report=term:skip-covered --cov-fail-under=95
 
 check: setup lint  ## the quick loop: lint, types and the fast tests
-	@$(BIN)/pytest -n 2 --dist worksteal -q -m "not slow and not service"
+	@$(BIN)/pytest -n 2 --dist worksteal -q -m "not slow and not service and not desk"
+
+desk: setup  ## the commands as people type them, with their defaults, one after the other
+	@$(BIN)/pytest -q -m desk tests/desk
 
 lint: setup
 	@$(BIN)/ruff check --quiet .

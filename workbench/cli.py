@@ -9,6 +9,8 @@ import argparse
 import dataclasses
 import json
 import logging
+import math
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -200,7 +202,13 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _seconds(text: str) -> float:
-    return float(text.removesuffix("s"))
+    try:
+        seconds = float(text.removesuffix("s"))
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}: pass seconds, as in 30s")
+    return seconds
 
 
 def _equal(text: str) -> Equal:
@@ -229,6 +237,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _compare_here(options: argparse.Namespace, results: TextIO) -> int:
     from workbench.comparison import compare
+    from workbench.comparison.sides import end_processes
     from workbench.diagnosis import parse_target
     from workbench.targets import WithoutItem, load_callable, read_items
 
@@ -242,7 +251,7 @@ def _compare_here(options: argparse.Namespace, results: TextIO) -> int:
         func, items = WithoutItem(func), list(range(options.repeat))
     wanted = options.remedies.split(",") if options.remedies else None
     if options.dry_run:
-        results.write(f"{options.target} was not called. {_most_calls(len(items), once=options.once)}\n")
+        results.write(f"{options.target} was not called. {_most_calls(options, len(items))}\n")
         return 0
     try:
         found = compare(
@@ -255,9 +264,16 @@ def _compare_here(options: argparse.Namespace, results: TextIO) -> int:
             once=options.once,
         )
     except KeyboardInterrupt as interrupt:
-        found, code = interrupt.comparison, INTERRUPTED  # type: ignore[attr-defined]
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # there is nothing more to interrupt
+        code = INTERRUPTED
+        if not hasattr(interrupt, "comparison"):
+            print("workbench: interrupted before the first item was done: nothing was measured", file=sys.stderr)
+            return code
+        found = interrupt.comparison
     else:
         code = 0
+    finally:
+        end_processes()  # or the exit waits for a pool that waits for more
     text = json.dumps(found.to_json(), indent=1, ensure_ascii=False)
     if options.out is not None:
         options.out.write_text(text + "\n", encoding="utf-8")
@@ -265,14 +281,17 @@ def _compare_here(options: argparse.Namespace, results: TextIO) -> int:
     return code
 
 
-def _most_calls(items: int, *, once: bool) -> str:
+def _most_calls(options: argparse.Namespace, items: int) -> str:
     """Say how often a comparison would call a task."""
-    from workbench.comparison.bench import FEW, MOST_ROUNDS
+    from workbench.comparison.bench import FEW
 
-    times = "once" if once else f"{MOST_ROUNDS} times"
+    often = "at most once" if options.once else f"as often as there is time for in {options.budget:g} s"
+    usual = f"with each of the {items} items {often} under each remedy"
+    if options.repeat_effects:
+        return f"A comparison would call it {usual}, whatever it prints, writes or sends."
     return (
-        f"A comparison would call it at most {min(items, FEW + 1)} times if each call prints, writes or sends, "
-        f"else with each of the {items} items at most {times} under each remedy."
+        f"A comparison would call it at most {min(items, FEW + 1)} times if each call is seen to print, write or send, "
+        f"else {usual}. What programs do that it starts is not seen, nor what it sends in an unknown protocol."
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import UsageError
+from workbench.errors import UsageError, one_line
 from workbench.names import module_and_name
 from workbench.plain import from_json
 
@@ -60,7 +60,7 @@ def load_callable(place: str, name: str) -> Callable[..., Any]:
 
 
 def read_items(path: str | os.PathLike[str]) -> list[Any]:
-    r"""Return the items in a file: the elements of a JSON list, or one item a line, in JSON or as plain text.
+    r"""Return the items in a file: the elements of a JSON list, or one item a line, in JSON or else as plain text.
 
     Returns
     -------
@@ -84,7 +84,10 @@ def read_items(path: str | os.PathLike[str]) -> list[Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"can't read the items in {path}: {getattr(error, 'strerror', None) or error}") from error
     whole = _json_or_text(text)
-    items = whole if isinstance(whole, list) else [_json_or_text(line) for line in text.splitlines() if line.strip()]
+    lines = [line for line in text.splitlines() if line.strip()]
+    items = whole if isinstance(whole, list) else [_json_or_text(line) for line in lines]
+    if text.lstrip().startswith("[") and isinstance(items[0], str):
+        raise UsageError(f"{path} begins as a JSON list, but is none: mend it, or write one item a line")
     if not items:
         raise UsageError(f"{path} holds no items: pass a JSON list, or one item a line")
     return items
@@ -104,6 +107,15 @@ class WithoutItem:
 
 
 def _load(place: str) -> Any:
+    try:
+        return _imported(place)
+    except (Exception, SystemExit) as error:
+        if isinstance(error, ImportError | OSError | SyntaxError):  # told by who asked for it
+            raise
+        raise UsageError(f"importing {place} fails: {one_line(error)}") from error
+
+
+def _imported(place: str) -> Any:
     if not place.endswith(".py"):
         sys.path.insert(0, os.getcwd())
         return importlib.import_module(place)

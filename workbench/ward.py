@@ -23,6 +23,8 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 #: How long the child may take to put things in order when its work is done, and what it started to end by itself then.
 CLEAN_UP_S, GRACE_S = 2.0, 1.0
 LOOK_S = 0.01
+#: How long after an interrupt of this process the child gets one.
+FORWARD_S = 0.3
 #: The exit code of who was interrupted, as shells have it.
 INTERRUPTED = 130
 
@@ -62,10 +64,13 @@ def in_ward(work: Callable[[TextIO], int], timeout_s: float) -> tuple[int | None
             if os.getppid() != parent:
                 os._exit(1)
             _be_child(work, results)
-        former = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal interrupts the child as well
+        interrupts: list[float] = []
+        former = signal.getsignal(signal.SIGINT)
+        if former is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, lambda *_: interrupts.append(time.monotonic()))
         code = None
         try:
-            code = _wait_for(child, timeout_s)
+            code = _wait_for(child, timeout_s, interrupts)
         finally:
             if code is None:
                 os.kill(child, signal.SIGKILL)
@@ -98,19 +103,23 @@ def _be_child(work: Callable[[TextIO], int], results: TextIO) -> None:
     try:
         code = work(results)
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the same one may come twice
         code = INTERRUPTED
     except BaseException:
         traceback.print_exc()
-    results.flush()
-    sys.stdout.flush()
     # Threads of the task that never end, and clean-ups that wait for them, don't hold it up.
     late = threading.Timer(CLEAN_UP_S, os._exit, (code,))
     late.daemon = True
     late.start()
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    try:
+        results.flush()
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):  # the task has closed a stream, or a descriptor, that isn't its own
+        code = code or 1
+    finally:
+        os._exit(code)
 
 
 def _leave_exits_to_parent() -> None:
@@ -127,7 +136,7 @@ def _leave_exits_to_parent() -> None:
         atexit.register(processes._exit_function)
 
 
-def _wait_for(child: int, timeout_s: float) -> int | None:
+def _wait_for(child: int, timeout_s: float, interrupts: list[float]) -> int | None:
     until_s = time.monotonic() + timeout_s
     while True:
         pid, status = os.waitpid(child, os.WNOHANG)
@@ -136,6 +145,10 @@ def _wait_for(child: int, timeout_s: float) -> int | None:
             return code if code >= 0 else 128 - code
         if time.monotonic() > until_s:
             return None
+        if interrupts and time.monotonic() > interrupts[0] + FORWARD_S:
+            # A terminal interrupts the child as well, which knows by now; others interrupt this process alone.
+            interrupts.clear()
+            os.kill(child, signal.SIGINT)
         time.sleep(LOOK_S)
 
 

@@ -109,7 +109,8 @@ def compare(
     TaskError
         The baseline fails, on every item.
     KeyboardInterrupt
-        Interrupted; what was measured is in its attribute ``comparison`` (in IPython: ``sys.last_value.comparison``).
+        Interrupted; what was measured, if the first item was done, is in its attribute ``comparison`` (in IPython:
+        ``sys.last_value.comparison``).
 
     Examples
     --------
@@ -171,7 +172,8 @@ def compare(
                         bar.update(min(bench.elapsed_s, budget_s) - bar.n)
             bar.update(budget_s - bar.n)
     except KeyboardInterrupt as interrupt:
-        interrupt.comparison = result()  # type: ignore[attr-defined]
+        if task.times_s:
+            interrupt.comparison = result()  # type: ignore[attr-defined]
         raise
     return result()
 

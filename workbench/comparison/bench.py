@@ -360,7 +360,7 @@ class Bench:
             if not self._once:
                 self._search(trial)
             elif self.forecast:
-                trial.workers = self.forecast.enough_workers(trial.remedy, len(self.task.items) // FIRST_LOOK)
+                trial.workers = self.forecast.enough_workers(trial.remedy, max(1, len(self.task.items) // FIRST_LOOK))
         self._check(trial)
         if self.forecast and trial.predicted and not trial.predicted.bound:
             trial.predicted = self.forecast.predict(trial.remedy, trial.workers)
@@ -373,6 +373,7 @@ class Bench:
             item_s=self.task.item_s,
             left_s=lambda: until_s - self.elapsed_s,
             uneven=self.task.uneven,
+            hoped=self.forecast.enough_workers(trial.remedy, len(self.task.items)) if self.forecast else 2,
         )
         trial.curve, trial.workers = found.curve, found.fewest_good()
         trial.estimate_s = found.curve[trial.workers]
@@ -518,8 +519,12 @@ class Bench:
         except AnswersDifferError as error:
             trial.differs = str(error)
             trial.end("wrong", str(error))
+        except sides.StillRunsError as error:
+            trial.end("failed", str(error))
+        except sides.OutOfTimeError as error:
+            trial.end("not tried", str(error))
         except Exception as error:
-            trial.end("failed", one_line(error) if not isinstance(error, sides.OutOfTimeError) else str(error))
+            trial.end("failed", one_line(error))
         return None
 
     def _run(

@@ -11,12 +11,12 @@ from statistics import median
 from workbench.comparison.bench import Bench, Trial
 from workbench.comparison.effects import some
 from workbench.comparison.failures import raised_by
-from workbench.comparison.plan import AS_GOOD
+from workbench.comparison.plan import AS_GOOD, STARTS_IN
 from workbench.comparison.statistics import oddities
 from workbench.remedy import Traits
 from workbench.results import ComparisonRow
 
-#: A remedy that is predicted to gain less than this is not worth a recommendation without a measurement.
+#: A remedy that gains less is not worth its price, nor a recommendation without a measurement.
 WORTH = 1.1
 
 
@@ -121,6 +121,11 @@ def conclude(rows: list[ComparisonRow], bench: Bench) -> tuple[str | None, str]:
 
 def _use(faster: list[ComparisonRow], traits: dict[str, Traits]) -> tuple[str | None, str]:
     best = max(faster, key=_speedup)
+    if _speedup(best) < WORTH and all(traits[each.remedy].price for each in faster):
+        return None, (
+            f"Keep it as it is: {_with_workers(best)} is {best.speedup:.3g} times faster ({best.ci_low:.3g} to "
+            f"{best.ci_high:.3g}), which is not worth its price: {traits[best.remedy].price}."
+        )
     if not best.same_answer:
         how = f"{_with_workers(best)} was {best.speedup:.3g} times faster"
         return None, f"Keep it as it is, or pass equal=: its answers change, so none can be checked. {how}."
@@ -144,8 +149,19 @@ def _likely(fair: list[ComparisonRow], bench: Bench) -> tuple[str, str] | None:
         if not trial.differs and trial.state not in ("wrong", "failed", "skipped")
     }
     passed_over = {trial.remedy.name for trial in bench.rivals if trial.state == "passed over"}
+    whole_s = bench.task.whole_s
+
+    def gain_of(each: ComparisonRow) -> float:
+        """Return what was seen, or else is predicted with a start-up; nothing where it changes what can't be shared."""
+        if seen.get(each.remedy):
+            return seen[each.remedy]
+        elsewhere = traits[each.remedy].model in ("processes", "cluster", "queue")
+        if not each.predicted or (each.predicted_low or 0.0) <= 1 or (elsewhere and bench.task.conduct.seen.shared):
+            return 0.0
+        return whole_s / (whole_s / each.predicted + traits[each.remedy].start_s * STARTS_IN)
+
     found = [
-        (seen.get(each.remedy, 0.0) or (each.predicted or 0.0 if (each.predicted_low or 0.0) > 1 else 0.0), each)
+        (gain_of(each), each)
         for each in fair
         if each.verdict in ("not tried", "no significant difference") and each.ci_low is None
         if each.remedy not in passed_over

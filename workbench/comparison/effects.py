@@ -181,8 +181,11 @@ def agreed(first: Seen, again: Seen, *, reached: int | None = None, whole: bool 
             once.add(name)
         elif _variable(name) not in variables:
             continue
+        later = again.shared.get(name)
+        if whole and later is not None and _begun(change, later):
+            change = later
         shared[name] = change
-        likeness[name] = _likeness(change, again.shared.get(name)) if whole else _likely(change)
+        likeness[name] = _likeness(change, later) if whole else _likely(change)
     repeated = {effect.what for effect in again.outward}
     kinds = {effect.kind for effect in again.outward}
     outward = tuple(
@@ -288,6 +291,11 @@ def some(names: Iterable[str]) -> str:
 def _variable(name: str) -> str:
     """Return the variable that a name stands for, without the key or element in it."""
     return name if name.startswith("os.environ[") else name.partition("[")[0]
+
+
+def _begun(first: Change, again: Change) -> bool:
+    """Say whether a count that did not exist was begun with what is added each time."""
+    return first.how == "set" and again.how == "by" and type(first.value) is int and first.value == again.value
 
 
 def _likeness(first: Change, again: Change | None) -> Likeness:

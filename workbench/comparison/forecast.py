@@ -107,8 +107,8 @@ class Forecast:
         return self._predict(remedy, workers, Overhead())
 
     def enough_workers(self, remedy: Remedy, most: int) -> int:
-        """Return the fewest workers, a power of two, that are predicted to be about as good as the most."""
-        numbers = [1 << power for power in range(max(1, most).bit_length())]
+        """Return the fewest workers, a power of two or the most, that are predicted to be about as good as the most."""
+        numbers = [*(1 << power for power in range((most - 1).bit_length())), most]
         gains = [self._predict(remedy, workers, Overhead()).speedup for workers in numbers]
         return next(workers for workers, gain in zip(numbers, gains, strict=True) if gain >= AS_GOOD * max(gains))
 

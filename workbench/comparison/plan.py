@@ -22,6 +22,8 @@ AS_GOOD = 0.9
 CHEAPER_FIRST = 0.6
 
 
+#: A rival that gains less does not make the start-up of another one needless.
+PAYS = 1.3
 #: The share of what a start-up may take on a slow machine that it takes at least.
 STARTS_IN = 1 / 3
 
@@ -46,12 +48,14 @@ def hopeless(predicted: Prediction | None, traits: Traits, best: Best | None) ->
     'starting it takes longer than all items took another, 0.1 s'
     >>> hopeless(Prediction(30.0, 25.0, 36.0), Traits(effort=2), Best(0.1, 20.0, 1))
     ''
+    >>> hopeless(Prediction(1.8, 1.5, 2.2), Traits(effort=2, start_s=1.5), Best(0.3, 1.02, 1))
+    ''
     """
     if best is None:
         return ""
     if predicted is not None and predicted.high < best.speedup:
         return f"at most {predicted.high:.2g} times as fast, and another was seen to be {best.speedup:.2g} times"
-    if traits.start_s * STARTS_IN > best.time_s:
+    if best.speedup >= PAYS and traits.start_s * STARTS_IN > best.time_s:
         return f"starting it takes longer than all items took another, {best.time_s:.2g} s"
     if predicted is None or predicted.bound or predicted.speedup > best.speedup / AS_GOOD:
         return ""

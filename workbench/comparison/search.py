@@ -50,6 +50,7 @@ def search_workers(
     item_s: float,
     left_s: Callable[[], float],
     uneven: bool = False,
+    hoped: int = 2,
 ) -> Search:
     """Try 1, 2, 4, … workers until twice as many no longer pay, raise, or there is no time.
 
@@ -63,9 +64,11 @@ def search_workers(
     item_s
         What an item takes alone, so that a wave of them is neither too short to be measured nor too long.
     left_s
-        Tells how many seconds the search still has; two workers are always tried.
+        Tells how many seconds the search still has; the first number is always tried.
     uneven
         Whether items take unlike times: then one try in vain is not the last.
+    hoped
+        How many workers are predicted to be enough: tried first where items are too long for doubling.
 
     Raises
     ------
@@ -81,7 +84,8 @@ def search_workers(
     """
     each = max(EACH_UNEVEN if uneven else 1, math.ceil(WAVE_S / item_s)) if item_s > 0 else items
     found, in_vain = Search(), 0
-    workers = 1 if item_s * each <= left_s() / 10 else min(2, items)
+    wave_s = item_s * each
+    workers = 1 if wave_s <= left_s() / 10 else min(hoped if wave_s > left_s() / 2 else 2, items)
     while True:
         try:
             count = min(items, each * workers)

@@ -996,6 +996,22 @@ def a_log_that_another_writes(world):
     return task
 
 
+@pure
+def a_connection_that_another_thread_keeps_alive(world):
+    """As that of a cluster's client is, which says now and then that it is there."""
+    there = world.keep(socket.create_server(("127.0.0.1", 0)))
+    here = world.keep(socket.create_connection(there.getsockname()))
+    ended = threading.Event()
+    world.keep(types.SimpleNamespace(close=ended.set))
+
+    def keep_alive():
+        while not ended.wait(0.002):
+            here.send(b"here")
+
+    threading.Thread(target=keep_alive, daemon=True).start()
+    return lambda n: time.sleep(0.01) or n
+
+
 @pytest.mark.parametrize("make", PLANTED, ids=lambda make: make.__name__)
 def test_an_effect_is_found(make, world):
     found = seen_of(make(world))

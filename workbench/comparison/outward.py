@@ -119,6 +119,7 @@ class Watch:
     _plain_text: bool = False
     _opened: bool = False
     _others_print: bool = False
+    _others_send: set[int] = field(default_factory=set)
     _strangers: set[int] = field(default_factory=set)
     _strange_tasks: set[int] = field(default_factory=set)
     _their_threads: weakref.WeakSet[threading.Thread] = field(default_factory=weakref.WeakSet)
@@ -355,6 +356,8 @@ def _telling(method: Any, tell: Callable[..., None]) -> Any:
                     tell(found, *(args if not bound else (None, *args)))
                 elif tell is _printed:
                     found._others_print = True
+                elif tell is _sent:
+                    found._others_send.add(args[0].fileno())
         return method(*args, **options)
 
     return telling
@@ -513,7 +516,8 @@ def _look_at_descriptors(
         was = before.get(number)
         if now.peer:
             earlier = was.sent if was is not None and was.identity == now.identity else 0
-            if now.sent > earlier and now.peer not in found._understood | found._encrypted.keys():
+            told = number in found._others_send or now.peer in found._understood | found._encrypted.keys()
+            if now.sent > earlier and not told:
                 found.talks_to.setdefault(now.peer, 0)
         elif was is not None and was.identity == now.identity and _was_written(was, now, wrote):
             explained += max(0, now.stands[0] - was.stands[0])

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 
@@ -47,6 +48,12 @@ def own_service() -> Iterator[Callable[[str], Service]]:
     yield start
     for service in started:
         service.stop()
+
+
+@pytest.fixture(autouse=True)
+def _sockets_wait_for_ever() -> None:
+    """Put back Python's own timeout of sockets: kombu sets one for a moment, and two threads at once leave it set."""
+    socket.setdefaulttimeout(None)
 
 
 @pytest.fixture

@@ -7,11 +7,14 @@ import os
 import random
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 #: A server's address: host and port, or the path of a Unix socket.
 Address = tuple[str, int] | str
+#: When it is looked again.
+AGAIN_S = 0.05
 #: In the kernel's table of TCP sockets.
 _LISTENS = "0A"
 
@@ -75,8 +78,17 @@ def strangers_listen(port: int, ours: Callable[[], Iterable[int]]) -> bool:
         command = ["lsof", "-nP", "-t", f"-iTCP:{port}", "-sTCP:LISTEN"]
         listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
         return not {int(pid) for pid in listed.split()} <= set(ours())
+    # A listener may have ended before its process was looked for: what is strange has to be so twice.
+    strange = _strange_sockets(port, ours)
+    if strange:
+        time.sleep(AGAIN_S)
+        strange &= _strange_sockets(port, ours)
+    return bool(strange)
+
+
+def _strange_sockets(port: int, ours: Callable[[], Iterable[int]]) -> set[str]:
     sockets = _listening_sockets(port)
-    return bool(sockets) and not sockets.keys() <= {inode for pid in ours() for inode in _held_by(pid, sockets)}
+    return sockets.keys() - {inode for pid in ours() for inode in _held_by(pid, sockets)} if sockets else set()
 
 
 def _listening_sockets(port: int) -> dict[str, int]:

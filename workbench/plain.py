@@ -16,7 +16,7 @@ from workbench.masking import masked
 def from_json(text: str) -> Any:
     """Read JSON.
 
-    Errors
+    Raises
     ------
     json.JSONDecodeError
         It is none.

@@ -1191,3 +1191,20 @@ def test_what_was_seen_in_one_plain_run_alone_is_asked_of_others_by_name():
     plain, other = (Seen(shared={"last": Change("set", stamp)}) for stamp in ("12:00", "12:01"))
     assert comparable(plain, other) == ("", "")
     assert comparable(plain, Seen())[0] == "does not do to 'last' what the task does: a side effect is lost"
+
+
+def test_what_a_thread_of_others_writes_without_end_is_not_the_tasks():
+    ended = threading.Event()
+
+    def write_on(sink):
+        while not ended.is_set():
+            os.write(sink, b"x")
+
+    with open(os.devnull, "w") as sink:
+        writer = threading.Thread(target=write_on, args=[sink.fileno()])
+        writer.start()
+        try:
+            assert seen_of(lambda n: time.sleep(0.005) or n).impure == ""
+        finally:
+            ended.set()
+            writer.join()

@@ -48,6 +48,8 @@ _DRIVERS = {"psycopg": ("Cursor", "AsyncCursor", "ClientCursor", "AsyncClientCur
 _TLS = (b"\x14\x03", b"\x15\x03", b"\x16\x03", b"\x17\x03")
 #: Where the kernel keeps how many bytes were sent, in ``struct tcp_info``.
 _BYTES_SENT = 200
+#: How often the bytes that threads wrote are read, until two readings agree.
+READINGS = 10
 #: The clock that files are stamped by ticks no seldomer; how much of a file is read that changed since.
 _TICK_NS = 20_000_000
 _BEGINNING = 65536
@@ -590,12 +592,14 @@ def _bytes_of_thread() -> int | None:
 
 def _bytes_written(found: Watch) -> int | None:
     """Return the bytes that this process wrote, but for those of threads that are strangers."""
-    while True:
+    # What they write between two readings would be taken for the task's; some never stop writing.
+    for _ in range(READINGS):
         theirs, total = _of_strangers(found), _wchar("/proc/self/io")
         if total is None:
             return None
-        if theirs == _of_strangers(found):  # or what they wrote between two readings would be taken for the task's
+        if theirs == _of_strangers(found):
             return total - theirs
+    return None
 
 
 def _of_strangers(found: Watch) -> int:

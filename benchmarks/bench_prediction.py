@@ -11,11 +11,8 @@ import argparse
 import asyncio
 import hashlib
 import json
-import os
 import random
-import sqlite3
 import subprocess
-import tempfile
 import time
 import urllib.request
 import zlib
@@ -26,6 +23,7 @@ from typing import Any
 
 import numpy as np
 from interleave import times_s
+from own_tasks import count, query, sync
 
 from workbench import Comparison, Site, Table, compare, records
 
@@ -50,9 +48,7 @@ NUMBERS = np.random.default_rng(0).random(200_000)
 
 
 def work(number: int, *, rounds: int, native_bytes: int, sleep_s: float) -> int:
-    total = number
-    for i in range(rounds):
-        total += i * i % 7
+    total = number + count(rounds)
     if native_bytes:
         hashlib.sha256(bytes(native_bytes)).digest()
     if sleep_s:
@@ -72,23 +68,8 @@ def sort(n: int) -> float:
     return float(np.sort(NUMBERS + n)[n])
 
 
-def query(n: int) -> Any:
-    with sqlite3.connect(":memory:") as database:
-        database.execute("create table pairs(a, b)")
-        database.executemany("insert into pairs values (?, ?)", ((i, i % 97) for i in range(3_000)))
-        return database.execute("select b, sum(a) from pairs group by b").fetchone()
-
-
 def start(n: int) -> int:
     return subprocess.run(["sleep", "0.005"], check=True).returncode + n
-
-
-def sync(n: int) -> int:
-    with tempfile.TemporaryFile() as file:
-        for _ in range(5):
-            os.write(file.fileno(), bytes(4096))
-            os.fsync(file.fileno())
-    return n
 
 
 def fetch(url: str) -> int:
@@ -110,14 +91,14 @@ def tasks(site: Site) -> dict[str, tuple[Callable[[Any], Any], list[Any]]]:
     rounds_per_s = rate(lambda n: work(0, rounds=n, native_bytes=0, sleep_s=0), 50_000)
     bytes_per_s = rate(lambda n: hashlib.sha256(bytes(n)).digest(), 2_000_000)
     found: dict[str, tuple[Callable[[Any], Any], list[Any]]] = {}
-    for name, (python, native, sleep, count, distinct) in SHARES.items():
+    for name, (python, native, sleep, size, distinct) in SHARES.items():
         func = partial(
             work,
             rounds=int(python * WORK_S * rounds_per_s),
             native_bytes=int(native * WORK_S * bytes_per_s),
             sleep_s=sleep * WORK_S,
         )
-        found[name] = func, [number % distinct for number in range(count)]
+        found[name] = func, [number % distinct for number in range(size)]
     numbers = list(range(40))
     real = (parse, compress, sort, query, start, sync, wait)
     return found | {func.__name__: (func, numbers) for func in real} | {"fetch": (fetch, site.urls(40, latency_ms=10))}

@@ -1,8 +1,11 @@
-"""Run a coroutine from plain code. What it needs is imported when it runs: a process that runs none is light."""
+"""Run a coroutine from plain code, and one course of action in both.
+
+What it needs is imported when it runs: a process that runs none is light.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -10,6 +13,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 _Answer = TypeVar("_Answer")
+_Need = TypeVar("_Need")
 
 
 def loop_runs() -> bool:
@@ -79,3 +83,45 @@ def _run_beside(coroutine: Coroutine[Any, Any, _Answer]) -> _Answer:
         raise
     finally:
         thread.join()
+
+
+async def drive(steps: Generator[_Need, Any, _Answer], get: Callable[[_Need], Awaitable[Any]]) -> _Answer:
+    """Get what a generator says that it needs, send it in, and return what it returns.
+
+    What goes wrong is thrown into the generator, which may go on.
+    """
+    go_on: Callable[[Any], _Need] = steps.send
+    value: Any = None
+    while True:
+        try:
+            need = go_on(value)
+        except StopIteration as end:
+            answer: _Answer = end.value
+            return answer
+        try:
+            value = await get(need)
+            go_on = steps.send
+        except BaseException as error:
+            go_on, value = steps.throw, error
+
+
+def drive_plainly(steps: Generator[_Need, Any, _Answer], get: Callable[[_Need], Any]) -> _Answer:
+    """Do as `drive` does, in plain code: ``get`` returns what is needed.
+
+    Examples
+    --------
+    >>> def add():
+    ...     return (yield "one") + (yield "two")
+    >>> drive_plainly(add(), {"one": 1, "two": 2}.get)
+    3
+    """
+
+    async def got(need: _Need) -> Any:
+        return get(need)
+
+    try:
+        drive(steps, got).send(None)
+    except StopIteration as end:
+        answer: _Answer = end.value
+        return answer
+    raise AssertionError("got suspends nothing")

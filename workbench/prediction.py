@@ -11,7 +11,7 @@ from all before them.
 the disk takes at once, *E*; in which share of the time somebody holds the GIL, for native code may hold it too, as that
 of ``json`` does, which moves time from n to g; and, with functions that do nothing, what the remedy itself costs
 (`Overhead`): *o* for all items, which includes sending them and their answers where they are sent, and *b* for getting
-its workers to work.
+its workers to work, with a call for each.
 
 **The model.** With *k* workers a remedy is as slow as its narrowest place (operational analysis: Lazowska and others,
 *Quantitative System Performance*, 1984, chapter 5), or as its busiest worker. Nobody is at that place while the first
@@ -21,11 +21,12 @@ when each goes, in turn, to whoever is free first (list scheduling: Graham, *Bou
 Anomalies*, 1969):
 
 ================ ==============================================================================
-threads          s + b + max(g + o (1 - k / N), (g + n) / min(C, k), d / min(E, k), (g + n + w + d) p)
+threads          s + max(max(b, g k / N) + (g + o) (1 - k / N), (g + n) / min(C, k), d / min(E, k),
+                 (g + n + w + d) p)
 free threads     s + max(b, o) + max((g + n) / min(C, k), d / min(E, k), (g + n + w + d) p)
 processes        the same
 cluster          the same, with a worker for each core
-asyncio          s + b + max(g + n + o (1 - k / N), (g + n + w + d) p)
+asyncio          s + max(max(b, (g + n) k / N) + (g + n + o) (1 - k / N), (g + n + w + d) p)
 queue            s + max(o + (g + n) / min(C, k), (g + n + w + d) p)
 memo             (g + n + w + d + s) D + o
 compiled         at most n + w + d + s less, for whatever machine code takes instead of g
@@ -38,6 +39,9 @@ waiting at best; at worst, the slow end, it is added to it.
 exponentially distributed (mean value analysis of the same places, chapter 6), and lets threads in native code that are
 more than the cores slow each other down (`CROWDING`): real tasks lie between. The prediction is a quarter of the way
 from the fast to the slow end, and both ends are moved out by `DOUBT`, for what a diagnosis and a machine vary by.
+
+**The probe.** Where a few workers were tried on a few items, `corrected` says how far the same model was off for these:
+a lock, the seats of a server or the memory that all share show there, and the interval has no more than `DOUBT`.
 """
 
 from __future__ import annotations
@@ -116,8 +120,9 @@ class Demand:
         share: float = 1.0,
         gil: float | None = None,
         item_times_s: Sequence[float] = (),
+        own_s: float = 0.0,
     ) -> Demand:
-        """Read it from a diagnosis of that share of the items, done sequentially."""
+        """Read it from a diagnosis of that share of the items, done sequentially, with ``own_s`` of its own work."""
         times = 1 / (diagnosis.runs * share)
 
         def seconds(*names: str, of: Mapping[str, float] = diagnosis.parts) -> float:
@@ -140,7 +145,7 @@ class Demand:
             held_s = min(max(0.0, gil * diagnosis.wall_s * times - gil_s), native_s)
             gil_s, native_s = gil_s + held_s, native_s - held_s
         return cls(
-            gil_s=(gil_s - seen_s) * stretch,
+            gil_s=max(0.0, (gil_s - seen_s) * stretch - own_s * times),
             native_s=(native_s + seen_s) * stretch + unseen_s,
             waiting_s=waiting_s - unseen_s + runqueue_s - pushed_off_s,
             disk_s=disk_s,
@@ -185,6 +190,7 @@ def predict(
     share: float = 1.0,
     item_times_s: Sequence[float] = (),
     overhead: Overhead = NO_OVERHEAD,
+    own_s: float = 0.0,
 ) -> Prediction:
     """Predict the speed-up of a remedy from a diagnosis of the plain, sequential task.
 
@@ -206,6 +212,8 @@ def predict(
         What each item takes, in their order; they count by their proportions. Alike when empty.
     overhead
         What the remedy itself costs.
+    own_s
+        Seconds of the diagnosis that went to calling the task, not to the task: Python.
 
     Raises
     ------
@@ -226,7 +234,9 @@ def predict(
     """
     if model not in MODELS:
         raise UsageError(f"there is no model {model!r}; there are {', '.join(MODELS)}")
-    demand = Demand.of(diagnosis, items=items, distinct=distinct, share=share, gil=gil, item_times_s=item_times_s)
+    demand = Demand.of(
+        diagnosis, items=items, distinct=distinct, share=share, gil=gil, item_times_s=item_times_s, own_s=own_s
+    )
     if not demand.total_s > 0:
         raise UsageError("the diagnosis has no time in its parts: nothing can be predicted from it")
     fast_s, slow_s = MODELS[model](demand, min(workers, items), Machine(cores, disks), overhead)
@@ -235,12 +245,38 @@ def predict(
     return Prediction(demand.total_s / likely_s, low, high, bound=model in BOUNDS)
 
 
+def corrected(found: Prediction, expected: Prediction, seen: float) -> Prediction:
+    """Return a prediction by how far the same model was off for a few of the items, done by a few workers.
+
+    Parameters
+    ----------
+    found
+        What is predicted for all items.
+    expected, seen
+        The speed-up of these few as the model has it, and as it was.
+
+    Examples
+    --------
+    >>> twice = Prediction(2.0, 1.75, 2.5)
+    >>> corrected(twice, twice, 1.0)
+    Prediction(speedup=1.0, low=0.875, high=1.2, bound=False)
+    """
+    off = seen / expected.speedup
+    speedup = found.speedup * off
+    # What was seen leaves no room for what the model can't know: how the items share the machine.
+    return Prediction(
+        speedup,
+        max(found.low * off, speedup / (1 + DOUBT)),
+        min(found.high * off, speedup * (1 + DOUBT)),
+        bound=found.bound,
+    )
+
+
 def _threads(demand: Demand, workers: int, machine: Machine, overhead: Overhead) -> tuple[float, float]:
-    gil_s = demand.gil_s + _later_calls_s(demand, workers, overhead)
+    gil_s = _with_start_s(demand.gil_s, demand, workers, overhead)
     crowd = 1 + CROWDING * math.log2(max(1.0, workers / machine.cores))
     bound_s, slow_s = _pool_s(demand, workers, machine, gil_s=gil_s, crowded_s=demand.native_s * crowd)
-    extra_s = demand.serial_s + overhead.start_s
-    return bound_s + extra_s, slow_s + extra_s
+    return bound_s + demand.serial_s, slow_s + demand.serial_s
 
 
 def _free_threads(demand: Demand, workers: int, machine: Machine, overhead: Overhead) -> tuple[float, float]:
@@ -253,11 +289,10 @@ def _free_threads(demand: Demand, workers: int, machine: Machine, overhead: Over
 def _asyncio(demand: Demand, workers: int, machine: Machine, overhead: Overhead) -> tuple[float, float]:
     # One turn of the event loop serves all that wait; one after the other, each item takes a turn of its own.
     turns_s = min(overhead.turns_s * (1 - 1 / workers), demand.cpu_s)
-    loop_s = demand.cpu_s - turns_s + _later_calls_s(demand, workers, overhead)
+    loop_s = _with_start_s(demand.cpu_s - turns_s, demand, workers, overhead)
     bound_s = max(_busiest_s(demand, loop_s, loop_s), _largest_part_s(demand, workers))
     slow_s = _queueing_s([loop_s], demand.waiting_s + demand.disk_s, workers)
-    extra_s = demand.serial_s + overhead.start_s
-    return bound_s + extra_s, max(bound_s, slow_s) + extra_s
+    return bound_s + demand.serial_s, max(bound_s, slow_s) + demand.serial_s
 
 
 def _processes(demand: Demand, workers: int, machine: Machine, overhead: Overhead) -> tuple[float, float]:
@@ -330,9 +365,14 @@ def _queued(demand_s: float, workers: int, places: float) -> tuple[float, float]
     return (0.0, demand_s) if workers <= places else (demand_s / places, demand_s * (1 - 1 / places))
 
 
-def _later_calls_s(demand: Demand, workers: int, overhead: Overhead) -> float:
-    """Return what the calls cost that come after each worker's first, which is part of getting it to work."""
-    return overhead.calls_s * (1 - workers / demand.items)
+def _with_start_s(python_s: float, demand: Demand, workers: int, overhead: Overhead) -> float:
+    """Return how long this process computes for the items and for handing them out.
+
+    Getting all workers to work was measured with a call for each: their first calls' Python is part of it, or it of
+    them, and so is what it costs to hand these out.
+    """
+    first = workers / demand.items
+    return max(overhead.start_s, python_s * first) + (python_s + overhead.calls_s) * (1 - first)
 
 
 def _busiest_s(demand: Demand, there_s: float, busy_s: float) -> float:

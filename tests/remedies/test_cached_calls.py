@@ -6,6 +6,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from counted import Counted
 from waiting import eventually
 
 from workbench import UsageError, memoize
@@ -16,40 +17,8 @@ from workbench.remedies import cached_calls
 from workbench.remedies.memo import MemoInfo
 
 
-class Counted:
-    """A function that counts its calls; memoized over a cache, plain or async, in one way of calling."""
-
-    def __init__(self, kind, cache=None, answer=lambda n: n * n, **options):
-        self.calls = []
-        self.cache = Cache(Memory()) if cache is None else cache
-
-        def plain(n):
-            self.calls.append(n)
-            return answer(n)
-
-        async def later(n):
-            self.calls.append(n)
-            await asyncio.sleep(0)
-            return answer(n)
-
-        self._async = kind == "async"
-        self.memoized = memoize(later if self._async else plain, cache=self.cache, **options)
-
-    def __call__(self, *args):
-        return self.all(args)[0]
-
-    def all(self, *calls):
-        """Make calls one after the other, in one event loop, and wait for what goes on behind them."""
-        if not self._async:
-            return [self.memoized(*args) for args in calls]
-
-        async def main():
-            answers = [await self.memoized(*args) for args in calls]
-            while others := asyncio.all_tasks() - {asyncio.current_task()}:
-                await asyncio.wait(others)
-            return answers
-
-        return asyncio.run(main())
+def shared(kind, cache=None, **options):
+    return Counted(kind, cache=Cache(Memory()) if cache is None else cache, **options)
 
 
 both = pytest.mark.parametrize("kind", ["plain", "async"])
@@ -57,7 +26,7 @@ both = pytest.mark.parametrize("kind", ["plain", "async"])
 
 @both
 def test_an_answer_is_computed_once(kind):
-    square = Counted(kind)
+    square = shared(kind)
     assert square.all((3,), (4,), (3,), (3.0,)) == [9, 16, 9, 9.0]
     assert square.calls == [3, 4, 3.0]
     assert square.memoized.info() == MemoInfo(warm_hits=0, stored_hits=1, shared=0, misses=3)
@@ -67,7 +36,7 @@ def test_an_answer_is_computed_once(kind):
 @both
 def test_types_come_back_as_they_were(kind):
     value = {"tuple": (1, 2), "set": {1}, 3: b"x", "none": None}
-    give = Counted(kind, answer=lambda n: value)
+    give = shared(kind, answer=lambda n: value)
     assert give(1) == give(1) == value
     assert isinstance(give(1)["tuple"], tuple)
     assert len(give.calls) == 1
@@ -80,7 +49,7 @@ def test_none_is_an_answer_and_an_exception_is_not(kind):
             raise LookupError("nothing")
         return
 
-    give = Counted(kind, answer=answer)
+    give = shared(kind, answer=answer)
     assert give(1) is give(1) is None
     for _ in range(2):
         with pytest.raises(LookupError, match="nothing"):
@@ -93,7 +62,8 @@ def test_exceptions_are_remembered_where_that_is_wanted(kind, skip):
     def answer(n):
         raise [LookupError, KeyError, ValueError][n]("no", n)
 
-    give = Counted(kind, answer=answer, negative={LookupError: 600, ValueError: 60})
+    cache = Cache(Memory())
+    give = shared(kind, cache, answer=answer, negative={LookupError: 600, ValueError: 60})
     for number, error in enumerate([LookupError, KeyError, ValueError]):
         for _ in range(2):
             with pytest.raises(error) as caught:
@@ -107,13 +77,13 @@ def test_exceptions_are_remembered_where_that_is_wanted(kind, skip):
     assert give.calls[-1] == 2
     assert len(give.calls) == 5
     # Without the wish for it, what was remembered doesn't count.
-    assert Counted(kind, give.cache, answer=lambda n: "computed")(0) == "computed"
+    assert shared(kind, cache, answer=lambda n: "computed")(0) == "computed"
 
 
 @both
 def test_a_stale_answer_is_served_while_one_computes_it_anew(kind, skip):
     answers = iter(range(100))
-    give = Counted(kind, answer=lambda n: next(answers), ttl_s=60, stale_s=600, jitter=0)
+    give = shared(kind, answer=lambda n: next(answers), ttl_s=60, stale_s=600, jitter=0)
     assert give(1) == 0
     skip(61)
     assert give(1) == 0
@@ -124,7 +94,7 @@ def test_a_stale_answer_is_served_while_one_computes_it_anew(kind, skip):
 @both
 def test_a_refresh_that_fails_leaves_the_stale_answer_and_is_told(kind, caplog, skip):
     answers = iter([1])
-    give = Counted(kind, answer=lambda n: next(answers, None) or 1 / 0, ttl_s=60, stale_s=600)
+    give = shared(kind, answer=lambda n: next(answers, None) or 1 / 0, ttl_s=60, stale_s=600)
     assert give(1) == 1
     skip(61)
     assert give(1) == 1
@@ -140,7 +110,7 @@ def test_times_are_shortened_at_random(kind, monkeypatch):
     monkeypatch.setattr(
         cache, "set", lambda key, value, ttl_s=None, **more: kept.append(ttl_s) or keep(key, value, ttl_s, **more)
     )
-    square = Counted(kind, cache, ttl_s=100, jitter=0.2)
+    square = shared(kind, cache, ttl_s=100, jitter=0.2)
     square.all(*[(n,) for n in range(200)])
     assert 80 <= min(kept) < 85
     assert 95 < max(kept) <= 100
@@ -148,17 +118,18 @@ def test_times_are_shortened_at_random(kind, monkeypatch):
 
 @both
 def test_what_the_cache_can_not_keep_is_computed_at_every_call_without_waiting_in_line(kind):
-    give = Counted(kind, answer=lambda n: object())
+    cache = Cache(Memory())
+    give = shared(kind, cache, answer=lambda n: object())
     first, second = give(1), give(1)
     assert first is not second
     assert len(give.calls) == 2
-    assert give.cache.get(give.memoized.__wrapped__.__name__) is None
+    assert cache.get(give.memoized.__wrapped__.__name__) is None
 
 
 @both
 def test_other_source_has_other_answers(kind):
     cache = Cache(Memory())
-    first = Counted(kind, cache)
+    first = shared(kind, cache)
 
     def make(body):
         space = {}
@@ -172,7 +143,7 @@ def test_other_source_has_other_answers(kind):
 @both
 def test_clear_forgets_this_function_alone(kind):
     cache = Cache(Memory())
-    square = Counted(kind, cache)
+    square = shared(kind, cache)
     other = memoize(abs, cache=cache)
     square(3)
     other(-3)
@@ -193,7 +164,7 @@ def test_callers_at_the_same_time_share_one_computation(kind):
         go.wait()
         return n
 
-    give = Counted("plain", answer=answer)
+    give = shared("plain", answer=answer)
     answers = []
     threads = [threading.Thread(target=lambda: answers.append(give(1))) for _ in range(20)]
     for thread in threads:
@@ -273,7 +244,7 @@ def test_a_lease_that_was_lost_is_not_anybody_elses_to_give_back(monkeypatch):
 def test_waiting_for_another_process_ends_with_its_answer(monkeypatch):
     """Another process is played by one who holds the lease in the same cache."""
     cache = Cache(Memory())
-    square = Counted("plain", cache)
+    square = shared("plain", cache)
     square(1)
     key = next(name for name in cache.backend._values if not name.endswith(":lease")).removeprefix("workbench:")
     cache.delete(key)

@@ -11,6 +11,7 @@ import time
 from importlib.metadata import entry_points
 
 import pytest
+from queue_tasks import increment, increment_later
 from waiting import eventually
 
 from workbench import NotApplicableError, UsageError, remedies
@@ -19,17 +20,8 @@ from workbench.caches import Cache, Memory
 pytestmark = pytest.mark.slow
 
 
-def increment(n):
-    return n + 1
-
-
 def increment_all(array):
     return array + 1
-
-
-async def increment_later(n):
-    await asyncio.sleep(0)
-    return n + 1
 
 
 def refuse_two(n):

@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 import pytest
+from counted import Counted
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,32 +23,9 @@ from workbench.remedies.memo import MemoInfo
 from workbench.remedies.tiers import call_key
 
 
-class Counted:
-    """A function that counts its calls; memoized, plain or async, in one way of calling."""
-
-    def __init__(self, kind, folder, answer=lambda n: n * n, **options):
-        self.calls = []
-
-        def plain(n):
-            self.calls.append(n)
-            return answer(n)
-
-        async def later(n):
-            self.calls.append(n)
-            await asyncio.sleep(0)
-            return answer(n)
-
-        self.memoized = memoize(later if kind == "async" else plain, folder=folder, **options)
-        self.kind = kind
-
-    def __call__(self, *args, **kwargs):
-        answer = self.memoized(*args, **kwargs)
-        return asyncio.run(answer) if self.kind == "async" else answer
-
-
 @pytest.fixture(params=["plain", "async"])
 def counted(request, tmp_path):
-    return lambda *args, **options: Counted(request.param, tmp_path, *args, **options)
+    return lambda *args, **options: Counted(request.param, *args, folder=tmp_path, **options)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from typing import Any, Literal
 from workbench.comparison import sides
 from workbench.comparison.conduct import Block
 from workbench.comparison.failures import Raised, tolerant
-from workbench.comparison.forecast import Forecast
+from workbench.comparison.forecast import Forecast, Wave
 from workbench.comparison.plan import LOOKED, SEARCHED, SPARE, Best, hopeless, next_to_try, plan_blocks
 from workbench.comparison.search import search_workers
 from workbench.comparison.statistics import FIRST_LOOK, Interval, interval, is_look
@@ -70,7 +70,8 @@ State = Literal["", "settled", "failed", "skipped", "wrong", "not tried", "passe
 class Trial:
     """One way to do the task, and what came of it.
 
-    ``curve`` is what a search for ``workers`` found, seconds for all items by their number. ``estimate_s`` is what all
+    ``curve`` is what a search for ``workers`` found, seconds for all items by their number, and ``waves`` what each
+    number was tried on. ``estimate_s`` is what all
     items are expected to take by what was tried so far, infinite before that. ``times_s`` holds one value a round, for
     all items, though only ``count`` are done in each. ``state`` says why it takes part in no further round; it is empty
     while it does.
@@ -80,6 +81,7 @@ class Trial:
     workers: int | None = None
     predicted: Prediction | None = None
     curve: dict[int, float] = field(default_factory=dict)
+    waves: dict[int, Wave] = field(default_factory=dict)
     estimate_s: float = math.inf
     count: int = 0
     times_s: list[float] = field(default_factory=list)
@@ -150,6 +152,8 @@ class Bench:
         #: The items that were looked at, in the order in which they were done, and those among them diagnosed.
         self._looked: list[int] = []
         self._diagnosed: list[int] = []
+        #: How long the calls took that were diagnosed: the rest of that time is the looking's own.
+        self._called_s = 0.0
         self._noted_s: list[float] = []
 
     @property
@@ -205,6 +209,7 @@ class Bench:
             self._diagnosed, found = [*self._looked], block and block.result
             until_s = self.elapsed_s + max(self.budget_s / LOOKED, min(task.item_s, self.budget_s / 4))
             if self._affordable(until_s) > 0:
+                self._called_s = 0.0
                 with Diagnosing("other items") if may_diagnose else nullcontext() as block, self._watched():
                     self._look_on(until_s)
                 self._diagnosed, found = self._looked[1:], block and block.result
@@ -248,7 +253,10 @@ class Bench:
         if any(isinstance(answer, Raised) for answer in answers):
             task.tolerate()
         alone = plain.traits.in_order and len(times_s) == len(items)
-        task.learn(block, answers, times_s if alone else [took_s / len(items)] * len(items))
+        if not alone:
+            times_s = [took_s / len(items)] * len(items)
+        task.learn(block, answers, times_s)
+        self._called_s += math.fsum(times_s)
         self._looked += block
         self._noted_s = []
         task.conduct.done(block, len(self._looked))
@@ -298,6 +306,7 @@ class Bench:
                 task,
                 block,
                 diagnosis=diagnosis,
+                called_s=self._called_s if diagnosis and not of_all else None,
                 may_repeat=self._repeats,
                 time_s=min(DIAGNOSED_S, self.budget_s / DIAGNOSED),
             )
@@ -353,7 +362,10 @@ class Bench:
     def _best(self) -> Best | None:
         tried = [trial for trial in self.active if trial.estimate_s < math.inf and not trial.remedy.traits.assumes]
         best = min(tried, key=lambda trial: trial.estimate_s, default=None)
-        return Best(best.estimate_s, self.task.whole_s / best.estimate_s, best.remedy.traits.effort) if best else None
+        if best is None:
+            return None
+        gain = self.task.whole_s / best.estimate_s
+        return Best(best.remedy.name, best.estimate_s, gain, best.remedy.traits.effort)
 
     def _try(self, trial: Trial) -> None:
         if trial.remedy.traits.scales and trial.workers is None:
@@ -363,7 +375,7 @@ class Bench:
                 trial.workers = self.forecast.enough_workers(trial.remedy, max(1, len(self.task.items) // FIRST_LOOK))
         self._check(trial)
         if self.forecast and trial.predicted and not trial.predicted.bound:
-            trial.predicted = self.forecast.predict(trial.remedy, trial.workers)
+            trial.predicted = self.forecast.predict(trial.remedy, trial.workers, trial.waves)
 
     def _search(self, trial: Trial) -> None:
         until_s = self.elapsed_s + min(self.budget_s / SEARCHED, self.left_s / 2) + trial.remedy.traits.start_s
@@ -385,6 +397,8 @@ class Bench:
         took_s, answers = self._run(trial, block, workers=workers)
         if differs := self.task.difference(block, answers):
             raise AnswersDifferError(differs)
+        quickest_s = min(took_s, trial.waves[workers].took_s) if workers in trial.waves else took_s
+        trial.waves[workers] = Wave(block, quickest_s)
         return took_s, took_s / self.task.share(block)
 
     def _check(self, trial: Trial) -> None:

@@ -11,17 +11,17 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean, median
 from typing import Any
 
 from workbench.comparison.conduct import Block
 from workbench.comparison.plan import AS_GOOD
-from workbench.comparison.task import Task
+from workbench.comparison.task import Task, noting
 from workbench.diagnosis import Diagnosing
-from workbench.prediction import Overhead, Prediction, predict
+from workbench.prediction import Overhead, Prediction, corrected, predict
 from workbench.proc import cores_allowed
 from workbench.remedy import Remedy, Run
 from workbench.results import Diagnosis
@@ -34,6 +34,8 @@ BURN_BYTES, BURNS = 8_000_000, 9
 LOOK_EVERY_S, LATE_S = 0.001, 0.0003
 #: How many small writes each thread makes durable, and how many threads at most, to measure the disk.
 WRITES, WRITERS = 8, 8
+#: Workers of a wave that is a probe: with so many a limit inside the task shows, such as a lock or the memory.
+PROBED = 4
 #: Turns of an event loop to measure one.
 TURNS = 20
 #: From this share of the time on a part is worth a measurement of its own.
@@ -49,7 +51,8 @@ class Forecast:
     """All that the predictions for one task have in common.
 
     ``diagnosis`` is of that ``share`` of the task, done by the baseline; ``gil`` is None where native code doesn't
-    matter, and ``distinct`` the share of the task's time that its distinct items take.
+    matter, ``distinct`` the share of the task's time that its distinct items take, and ``own_s`` what of the diagnosis
+    was not the items' but the looking's own.
     """
 
     task: Task
@@ -59,6 +62,7 @@ class Forecast:
     cores: float
     gil: float | None
     answer_bytes: int
+    own_s: float
 
     @classmethod
     def of(
@@ -68,6 +72,7 @@ class Forecast:
         block: Block,
         *,
         diagnosis: Diagnosis | None,
+        called_s: float | None,
         may_repeat: bool,
         time_s: float,
     ) -> Forecast:
@@ -81,6 +86,8 @@ class Forecast:
             The items that were diagnosed, or are to be.
         diagnosis
             Of these, once each; made here where it is None.
+        called_s
+            How long the calls took that were diagnosed; all of that time where it is None.
         may_repeat
             Whether items may be done again to see more.
         time_s
@@ -88,7 +95,8 @@ class Forecast:
         """
         again = block[: max(1, math.ceil(time_s / task.item_s))] if task.item_s else block
         if diagnosis is None:
-            diagnosis, block = _diagnose(run, task, again, time_s), again
+            diagnosis, called_s = _diagnose(run, task, again, time_s)
+            block = again
         native = diagnosis.parts.get("native", 0.0) > MATTERS * diagnosis.wall_s
         looks = native and may_repeat and time_s >= LOOK_S
         return cls(
@@ -99,6 +107,7 @@ class Forecast:
             cores=cores_to_give(cores_allowed()) if time_s >= LOOK_S else float(cores_allowed()),
             gil=gil_share(lambda: _keep_on(run, task, again)) if looks else None,
             answer_bytes=_bytes(list(task.answers.values())),
+            own_s=0.0 if called_s is None else max(0.0, diagnosis.wall_s - called_s),
         )
 
     def at_best(self, remedy: Remedy, workers: int | None) -> Prediction:
@@ -112,44 +121,68 @@ class Forecast:
         gains = [self._predict(remedy, workers, Overhead()).speedup for workers in numbers]
         return next(workers for workers, gain in zip(numbers, gains, strict=True) if gain >= AS_GOOD * max(gains))
 
-    def predict(self, remedy: Remedy, workers: int | None) -> Prediction:
-        """Predict the speed-up of a remedy with so many workers; their number is the remedy's own where it is None."""
+    def predict(self, remedy: Remedy, workers: int | None, waves: Mapping[int, Wave]) -> Prediction:
+        """Predict the speed-up of a remedy with so many workers; their number is the remedy's own where it is None.
+
+        What waves of a few workers took, by their number, says how far the model is off for this task.
+        """
         traits, task = remedy.traits, self.task
         workers = workers or (cores_allowed() if traits.per_core else 1)
         some = task.items[:MOST_CALLS]
-        found = measure_overhead(
+        cost = measure_overhead(
             remedy.run, task.func, some, workers, answer_bytes=self.answer_bytes, by_name=traits.model == "queue"
         )
         scale = len(task.items) / len(some)
-        overhead = Overhead(found.calls_s * scale, found.start_s, found.turns_s * scale)
-        return self._predict(remedy, workers, overhead)
+        overhead = Overhead(cost.calls_s * scale, cost.start_s, cost.turns_s * scale)
+        found = self._predict(remedy, workers, overhead)
+        probe = max((number for number in waves if number <= min(PROBED, workers)), default=None)
+        if probe is None:
+            return found
+        few = replace(overhead, start_s=overhead.start_s * probe / workers)
+        wave = waves[probe]
+        expected = self._predict(remedy, probe, few, wave.block)
+        return corrected(found, expected, task.seconds(wave.block) / wave.took_s)
 
-    def _predict(self, remedy: Remedy, workers: int, overhead: Overhead) -> Prediction:
+    def _predict(self, remedy: Remedy, workers: int, overhead: Overhead, block: Block | None = None) -> Prediction:
         task = self.task
+        block = task.everything if block is None else block
+        part = task.share(block)
+        times_s = task.item_times_s
         disk = self.diagnosis.parts.get("disk", 0.0) > MATTERS * self.diagnosis.wall_s
         return predict(
             self.diagnosis,
             remedy.traits.model,
-            items=len(task.items),
+            items=len(block),
             distinct=self.distinct,
             workers=workers,
             cores=self.cores,
             disks=disks_to_give(workers) if disk else workers,
             gil=self.gil,
-            share=self.share,
-            item_times_s=task.item_times_s,
-            overhead=overhead,
+            share=self.share / part,
+            item_times_s=[times_s[index] for index in block] if times_s else (),
+            overhead=replace(overhead, calls_s=overhead.calls_s * part, turns_s=overhead.turns_s * part),
+            own_s=self.own_s,
         )
 
 
-def _diagnose(run: Run, task: Task, block: Block, time_s: float) -> Diagnosis:
-    """Diagnose some items, again and again for so long, as nothing has changed them."""
+@dataclass(frozen=True)
+class Wave:
+    """Some items that a number of workers did, and the least seconds that they took for all of them."""
+
+    block: Block
+    took_s: float
+
+
+def _diagnose(run: Run, task: Task, block: Block, time_s: float) -> tuple[Diagnosis, float]:
+    """Diagnose some items, as nothing has changed them, again and again for so long; what the calls took goes along."""
+    times_s: list[float] = []
+    func = noting(task.func, times_s, time.perf_counter)
     with Diagnosing("items") as looking:
         end_s = time.perf_counter() + time_s
         while looking.runs == 0 or time.perf_counter() < end_s:
             looking.runs += 1
-            run(task.func, task.fresh(block))
-    return looking.result
+            run(func, task.fresh(block))
+    return looking.result, math.fsum(times_s)
 
 
 def _keep_on(run: Run, task: Task, block: Block) -> None:

@@ -10,7 +10,7 @@ from workbench.prediction import Prediction
 from workbench.remedy import Traits
 
 #: The shares of the budget, one part in so many, that looking at items takes at most, and the search for workers.
-LOOKED, SEARCHED = 8, 6
+LOOKED, SEARCHED = 8, 3
 #: What is left to end in time.
 SPARE = 0.05
 #: How long the baseline's part of a round is, at most, unless a rival takes longer: with these, eight rounds of a task
@@ -30,8 +30,9 @@ STARTS_IN = 1 / 3
 
 @dataclass(frozen=True)
 class Best:
-    """The best rival so far: seconds for all items, times as fast as the baseline, and size of the change."""
+    """The best rival so far: its name, seconds for all items, times as fast as the baseline, size of the change."""
 
+    name: str
     time_s: float
     speedup: float
     effort: int
@@ -42,26 +43,26 @@ def hopeless(predicted: Prediction | None, traits: Traits, best: Best | None) ->
 
     Examples
     --------
-    >>> hopeless(Prediction(2.0, 1.6, 2.4), Traits(effort=4), Best(0.1, 20.0, 1))
-    'at most 2.4 times as fast, and another was seen to be 20 times'
-    >>> hopeless(Prediction(30.0, 25.0, 36.0), Traits(effort=2, start_s=3.0), Best(0.1, 20.0, 1))
-    'starting it takes longer than all items took another, 0.1 s'
-    >>> hopeless(Prediction(30.0, 25.0, 36.0), Traits(effort=2), Best(0.1, 20.0, 1))
+    >>> hopeless(Prediction(2.0, 1.6, 2.4), Traits(effort=4), Best("threads", 0.1, 20.0, 1))
+    'at most 2.4 times as fast, and threads was seen to be 20 times'
+    >>> hopeless(Prediction(30.0, 25.0, 36.0), Traits(effort=2, start_s=3.0), Best("threads", 0.1, 20.0, 1))
+    'starting it takes longer than all items took with threads, 0.1 s'
+    >>> hopeless(Prediction(30.0, 25.0, 36.0), Traits(effort=2), Best("threads", 0.1, 20.0, 1))
     ''
-    >>> hopeless(Prediction(1.8, 1.5, 2.2), Traits(effort=2, start_s=1.5), Best(0.3, 1.02, 1))
+    >>> hopeless(Prediction(1.8, 1.5, 2.2), Traits(effort=2, start_s=1.5), Best("memo", 0.3, 1.02, 1))
     ''
     """
     if best is None:
         return ""
     if predicted is not None and predicted.high < best.speedup:
-        return f"at most {predicted.high:.2g} times as fast, and another was seen to be {best.speedup:.2g} times"
+        return f"at most {predicted.high:.2g} times as fast, and {best.name} was seen to be {best.speedup:.2g} times"
     if best.speedup >= PAYS and traits.start_s * STARTS_IN > best.time_s:
-        return f"starting it takes longer than all items took another, {best.time_s:.2g} s"
+        return f"starting it takes longer than all items took with {best.name}, {best.time_s:.2g} s"
     if predicted is None or predicted.bound or predicted.speedup > best.speedup / AS_GOOD:
         return ""
     if traits.effort < best.effort and predicted.speedup >= AS_GOOD * best.speedup:
         return ""
-    return f"predicted to be no faster than another, which was seen to be {best.speedup:.2g} times as fast"
+    return f"predicted to be no faster than {best.name}, which was seen to be {best.speedup:.2g} times as fast"
 
 
 def next_to_try(candidates: list[tuple[Prediction | None, Traits]]) -> int:

@@ -1,7 +1,6 @@
 """What `memoize` does between a caller and a cache that processes share: one computes, the others wait or go on.
 
-What to do is written once, as generators that say what they need; `run` and `run_later` get it for them, in plain code
-and in an event loop.
+What to do is written once, as generators that say what they need; it is got for them in plain code or in an event loop.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from typing import Any
 from workbench.caches import AsyncCache, Cache, Hit
 from workbench.caches.lease import Lease
 from workbench.caches.threads import DaemonThreads
+from workbench.coroutines import drive, drive_plainly
 from workbench.masking import get_logger
 from workbench.names import module_and_name
 from workbench.remedies.flights import Flights
@@ -94,10 +94,12 @@ class CachedCalls:
         def shell(*args: Any, **kwargs: Any) -> Any:
             key, call = self._key(args, kwargs), functools.partial(self._func, *args, **kwargs)
 
-            def refresh() -> None:
-                _refreshers.submit(lambda: run(self._refresh(key), call))
+            get = functools.partial(_get, call)
 
-            return run(self._answer(key, threading.get_ident(), refresh), call)
+            def refresh() -> None:
+                _refreshers.submit(lambda: drive_plainly(self._refresh(key), get))
+
+            return drive_plainly(self._answer(key, threading.get_ident(), refresh), get)
 
         return shell
 
@@ -108,12 +110,14 @@ class CachedCalls:
         async def shell(*args: Any, **kwargs: Any) -> Any:
             key, call = self._key(args, kwargs), functools.partial(self._func, *args, **kwargs)
 
+            get = functools.partial(_get_later, call, ask)
+
             def refresh() -> None:
-                task = asyncio.create_task(run_later(self._refresh(key), call, ask))
+                task = asyncio.create_task(drive(self._refresh(key), get))
                 self._tasks.add(task)  # the loop alone would forget it
                 task.add_done_callback(self._refreshed)
 
-            return await run_later(self._answer(key, asyncio.current_task(), refresh), call, ask)
+            return await drive(self._answer(key, asyncio.current_task(), refresh), get)
 
         return shell
 
@@ -222,54 +226,24 @@ class CachedCalls:
             self._counts[name] += 1
 
 
-def run(steps: Steps, call: Callable[[], Any]) -> Any:
-    """Do what steps need, in plain code."""
-    go_on: Callable[[Any], Need] = steps.send
-    value: Any = None
-    while True:
-        try:
-            need = go_on(value)
-        except StopIteration as end:
-            return end.value
-        try:
-            if need is CALL:
-                value = call()
-            elif isinstance(need, float):
-                time.sleep(need)
-                value = None
-            elif isinstance(need, Future):
-                value = need.result()
-            else:
-                value = need()
-            go_on = steps.send
-        except BaseException as error:
-            go_on, value = steps.throw, error
+def _get(call: Callable[[], Any], need: Need) -> Any:
+    if need is CALL:
+        return call()
+    if isinstance(need, float):
+        time.sleep(need)
+        return None
+    return need.result() if isinstance(need, Future) else need()
 
 
-async def run_later(
-    steps: Steps, call: Callable[[], Awaitable[Any]], ask: Callable[[Callable[[], Any]], Awaitable[Any]]
+async def _get_later(
+    call: Callable[[], Awaitable[Any]], ask: Callable[[Callable[[], Any]], Awaitable[Any]], need: Need
 ) -> Any:
-    """Do what steps need, in an event loop."""
-    go_on: Callable[[Any], Need] = steps.send
-    value: Any = None
-    while True:
-        try:
-            need = go_on(value)
-        except StopIteration as end:
-            return end.value
-        try:
-            if need is CALL:
-                value = await call()
-            elif isinstance(need, float):
-                await asyncio.sleep(need)
-                value = None
-            elif isinstance(need, Future):
-                value = await asyncio.wrap_future(need)
-            else:
-                value = await ask(need)
-            go_on = steps.send
-        except BaseException as error:
-            go_on, value = steps.throw, error
+    if need is CALL:
+        return await call()
+    if isinstance(need, float):
+        await asyncio.sleep(need)
+        return None
+    return await (asyncio.wrap_future(need) if isinstance(need, Future) else ask(need))
 
 
 def _frozen(answer: Any) -> Frozen | None:

@@ -10,7 +10,7 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, ParamSpec, Protocol, TypedDict, TypeVar, Unpack, overload
 
 from workbench.caches import Cache
 from workbench.errors import NotApplicableError, UsageError
@@ -42,36 +42,24 @@ class Memoized(Protocol[_Params, _AnswerOut]):
         ...
 
 
-@overload
-def memoize(func: Callable[_Params, _Answer]) -> Memoized[_Params, _Answer]: ...
+class _Options(TypedDict, total=False):
+    folder: str | os.PathLike[str] | None
+    ttl_s: float | None
+    maxsize: int | None
+    cache: Cache | None
+    stale_s: float
+    jitter: float
+    negative: Mapping[type[Exception], float] | None
 
 
 @overload
 def memoize(
-    func: None = None,
-    *,
-    folder: str | os.PathLike[str] | None = None,
-    ttl_s: float | None = None,
-    maxsize: int | None = 1024,
-    cache: Cache | None = None,
-    stale_s: float = 0.0,
-    jitter: float = 0.1,
-    negative: Mapping[type[Exception], float] | None = None,
+    func: None = None, **options: Unpack[_Options]
 ) -> Callable[[Callable[_Params, _Answer]], Memoized[_Params, _Answer]]: ...
 
 
 @overload
-def memoize(
-    func: Callable[_Params, _Answer],
-    *,
-    folder: str | os.PathLike[str] | None = None,
-    ttl_s: float | None = None,
-    maxsize: int | None = 1024,
-    cache: Cache | None = None,
-    stale_s: float = 0.0,
-    jitter: float = 0.1,
-    negative: Mapping[type[Exception], float] | None = None,
-) -> Memoized[_Params, _Answer]: ...
+def memoize(func: Callable[_Params, _Answer], **options: Unpack[_Options]) -> Memoized[_Params, _Answer]: ...
 
 
 def memoize(

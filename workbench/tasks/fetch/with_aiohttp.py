@@ -8,8 +8,9 @@ from collections.abc import Generator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from workbench.coroutines import drive
 from workbench.tasks.fetch.collect import Ready
-from workbench.tasks.fetch.core import Policy, Send, conversation
+from workbench.tasks.fetch.core import Policy, Send, Wait, conversation
 from workbench.tasks.fetch.failures import failure
 from workbench.tasks.fetch.incoming import Reply
 from workbench.tasks.fetch.rows import FetchRow
@@ -99,19 +100,14 @@ def _session() -> aiohttp.ClientSession:
 
 async def _fetch(url: str, policy: Policy, session: aiohttp.ClientSession) -> FetchRow:
     """Do what the conversation says until it returns the row."""
-    talk = conversation(url, policy)
-    reply: Reply | None = None
-    while True:
-        try:
-            step = talk.send(reply)
-        except StopIteration as done:
-            row: FetchRow = done.value
-            return row
+
+    async def get(step: Send | Wait) -> Reply | None:
         if isinstance(step, Send):
-            reply = await _exchange(session, step)
-        else:
-            await asyncio.sleep(step.seconds)
-            reply = None
+            return await _exchange(session, step)
+        await asyncio.sleep(step.seconds)
+        return None
+
+    return await drive(conversation(url, policy), get)
 
 
 async def _exchange(session: aiohttp.ClientSession, send: Send) -> Reply:

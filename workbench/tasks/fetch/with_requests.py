@@ -8,8 +8,9 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from workbench.coroutines import drive_plainly
 from workbench.tasks.fetch.collect import Ready
-from workbench.tasks.fetch.core import Policy, Send, conversation
+from workbench.tasks.fetch.core import Policy, Send, Wait, conversation
 from workbench.tasks.fetch.failures import failure
 from workbench.tasks.fetch.incoming import Reply
 from workbench.tasks.fetch.rows import INTERRUPTED, FetchRow
@@ -62,19 +63,14 @@ def by_threads(urls: Sequence[str], policy: Policy, concurrency: int) -> Generat
 
 def _fetch(url: str, policy: Policy, exchange: Callable[[Send], Reply], wait: Callable[[float], object]) -> FetchRow:
     """Do what the conversation says until it returns the row."""
-    talk = conversation(url, policy)
-    reply: Reply | None = None
-    while True:
-        try:
-            step = talk.send(reply)
-        except StopIteration as done:
-            row: FetchRow = done.value
-            return row
+
+    def get(step: Send | Wait) -> Reply | None:
         if isinstance(step, Send):
-            reply = exchange(step)
-        else:
-            wait(step.seconds)
-            reply = None
+            return exchange(step)
+        wait(step.seconds)
+        return None
+
+    return drive_plainly(conversation(url, policy), get)
 
 
 def _exchange(session: requests.Session, send: Send) -> Reply:

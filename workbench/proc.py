@@ -179,11 +179,13 @@ def orders(parent: int | None = None) -> Iterator[str]:
     return _orders(os.getppid() if parent is None else parent)
 
 
-def detach() -> None:
-    """Go on in a process that is nobody's child, in a session of its own; the one before ends at once."""
+def detach() -> int:
+    """Go on in a process that is nobody's child, in a session of its own; return the one before, which ends at once."""
+    before = os.getpid()
     if os.fork():
         os._exit(0)
     os.setsid()
+    return before
 
 
 def _orders(parent: int) -> Iterator[str]:

@@ -95,12 +95,13 @@ def test_two_cpu_threads_contend_for_the_gil() -> None:
         for thread in threads:
             thread.join()
 
-    def verdict() -> tuple[str, str]:
-        diagnosis = diagnose(both)
-        return diagnosis.verdict, diagnosis.bound_by
+    def is_right() -> bool:
+        found = diagnose(both)
+        if found.parts["runqueue"] > 0.4 * found.wall_s:  # who is given no core is hardly seen to wait for the lock
+            return found.verdict in ("contended", "CPU-bound")
+        return (found.verdict, found.bound_by) == ("contended", "gil")
 
-    # On a busy machine, some of its runs wait for a core about as long as for the lock.
-    assert eventually(lambda: verdict() == ("contended", "gil"))
+    assert eventually(is_right)
 
 
 def test_a_coroutine_function_is_awaited_when_a_loop_runs() -> None:

@@ -70,7 +70,7 @@ def by_poll(sock: socket.socket) -> None:
 
 def work_and_rest(done: threading.Event) -> None:
     while not done.wait(0.001):
-        sum(range(30_000))
+        sum(range(300_000))
 
 
 @pytest.mark.slow

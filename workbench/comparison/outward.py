@@ -548,17 +548,28 @@ def _written_descriptor(found: Watch, number: int, now: _Descriptor) -> None:
     elif now.links:  # one without a name is scratch paper: nobody else can read it
         with suppress(OSError):
             name = os.readlink(f"/proc/self/fd/{number}")
-            if not name.endswith(("-shm", "-journal")) and not _is_output(now):
+            if not (name.endswith(("-shm", "-journal")) or _is_output(now) or _is_of_parent(now)):
                 kind = f"writes {name}"
                 found.effects.setdefault(("file", kind), Effect("file", kind))
 
 
 def _is_output(one: _Descriptor) -> bool:
-    for number in (1, 2):
-        with suppress(OSError):
-            state = os.fstat(number)
-            if (state.st_dev, state.st_ino) == one.identity:
-                return True
+    return any(_has(f"/dev/fd/{number}", one) for number in (1, 2))
+
+
+def _is_of_parent(one: _Descriptor) -> bool:
+    """Say whether a file is open in the process that started this one, too: a log that both write."""
+    folder = f"/proc/{os.getppid()}/fd"
+    try:
+        return any(_has(os.path.join(folder, name), one) for name in os.listdir(folder))
+    except OSError:  # another user's
+        return False
+
+
+def _has(link: str, one: _Descriptor) -> bool:
+    with suppress(OSError):
+        state = os.stat(link)
+        return (state.st_dev, state.st_ino) == one.identity
     return False
 
 

@@ -209,8 +209,10 @@ class Process:
 class Observer:
     """Watches a process tree and writes a recording into a folder."""
 
-    def __init__(self, pid: int, folder: str, layout: Layout | None) -> None:
+    def __init__(self, pid: int, folder: str, layout: Layout | None, ours: tuple[int, ...] = ()) -> None:
         self._pid, self._layout = pid, layout
+        #: Processes that are the observer's own, though they stand below the task for a moment.
+        self._ours = ours
         self._file = open(os.path.join(folder, protocol.RECORDING), "ab")  # noqa: SIM115
         self._buffer: list[tuple[Any, ...]] = []
         self._numbers = [Numbers(kind, self._tell) for kind in (protocol.Wait, protocol.Stack, protocol.Code)]
@@ -306,7 +308,7 @@ class Observer:
             for tid in process.threads:
                 with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{tid}/children") as file:
                     for child in map(int, file.read().split()):
-                        if child not in self._processes:
+                        if child not in self._processes and child not in self._ours:
                             self._add(child, pid)
                             processes += [(child, self._processes[child])] if child in self._processes else []
             if command_of(pid) not in (process.command, ""):  # it has executed another program
@@ -338,8 +340,8 @@ def main(pid: str, folder: str, layout: str) -> None:
 
     ``layout`` is marshalled, in hex. The file `protocol.READY` says that it watches, `protocol.DONE` that it has ended.
     """
-    detach()
-    observer = Observer(int(pid), folder, marshal.loads(bytes.fromhex(layout)))
+    ours = detach(), os.getpid()
+    observer = Observer(int(pid), folder, marshal.loads(bytes.fromhex(layout)), ours)
     signal.signal(signal.SIGTERM, lambda *_: observer.stop())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     observer.look()

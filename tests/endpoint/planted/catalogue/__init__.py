@@ -1,0 +1,1 @@
+"""Products, their tags and reviews."""

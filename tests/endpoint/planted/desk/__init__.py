@@ -1,0 +1,1 @@
+"""Tickets of customers, and what was done about them."""

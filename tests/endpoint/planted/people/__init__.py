@@ -1,0 +1,1 @@
+"""Staff, customers and their accounts."""

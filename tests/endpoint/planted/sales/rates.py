@@ -1,0 +1,9 @@
+"""What is added to a price."""
+
+from sales.models import Preference
+
+
+def with_tax(cents):
+    """Return a price with its tax."""
+    vat = Preference.objects.get(name="vat")  # fault: identical_vat
+    return cents + cents * int(vat.value) // 100

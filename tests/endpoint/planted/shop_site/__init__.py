@@ -1,0 +1,1 @@
+"""A shop with its back office, in which faults are planted: ``labels.toml`` says where."""

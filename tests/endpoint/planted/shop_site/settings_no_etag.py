@@ -1,0 +1,6 @@
+"""The shop without conditional requests."""
+
+from shop_site.settings import *  # noqa: F403
+from shop_site.settings import MIDDLEWARE as AS_EVER
+
+MIDDLEWARE = [name for name in AS_EVER if "ConditionalGet" not in name]

@@ -1,0 +1,6 @@
+"""The shop without compression."""
+
+from shop_site.settings import *  # noqa: F403
+from shop_site.settings import MIDDLEWARE as AS_EVER
+
+MIDDLEWARE = [name for name in AS_EVER if "gzip" not in name]

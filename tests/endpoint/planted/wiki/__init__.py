@@ -1,0 +1,1 @@
+"""Pages of several kinds, and their revisions."""

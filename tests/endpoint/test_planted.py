@@ -1,0 +1,133 @@
+"""The planted site is what its labels say: each fault has a twin with the same answer, each page its queries."""
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import planted_labels
+import pytest
+from planted_labels import SITE, Control, Fault, line_of
+
+FAULTS, CONTROLS = planted_labels.labels()
+AREAS = {"caching", "lazy", "database", "http", "static", "templates", "python", "upstream"}
+
+#: What a page's answer is found by: settings, path and user.
+Key = tuple[str, str, str]
+
+
+def side(fault: Fault) -> Key:
+    return fault.settings, fault.path, fault.user
+
+
+def twin(fault: Fault) -> Key:
+    return fault.fixed_settings, fault.fixed, fault.user
+
+
+def page(control: Control) -> Key:
+    return control.settings, control.path, control.user
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The variables of a site whose tables are full."""
+    env = planted_labels.environment(tmp_path_factory.mktemp("shop"))
+    planted_labels.set_up(env)
+    return env
+
+
+@pytest.fixture(scope="module")
+def answers(shop: dict[str, str]) -> dict[Key, dict[str, Any]]:
+    """What each page answers: those of one settings module from one process."""
+    keys = {key for fault in FAULTS for key in (side(fault), twin(fault))} | {page(control) for control in CONTROLS}
+    found = {}
+    with planted_labels.warehouse(latency_ms=2) as url:
+        for settings in {key[0] for key in keys}:
+            pages = sorted(key[1:] for key in keys if key[0] == settings)
+            answered = planted_labels.ask({**shop, "PLANTED_UPSTREAM": url}, pages, settings=settings)
+            found |= {(settings, *key): answer for key, answer in zip(pages, answered, strict=True)}
+    return found
+
+
+def test_there_are_enough_of_them_and_each_is_named_once() -> None:
+    assert (len(FAULTS) >= 35, len(CONTROLS) >= 12) == (True, True)
+    names = Counter(one.name for one in (*FAULTS, *CONTROLS))
+    places = Counter([side(fault) for fault in FAULTS] + [page(control) for control in CONTROLS])
+    assert [one for one in (*names.items(), *places.items()) if one[1] > 1] == []
+    assert {fault.area for fault in FAULTS} <= AREAS
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_each_fault_has_its_line(fault: Fault) -> None:
+    assert fault.line_marker == f"# fault: {fault.name}"
+    assert fault.line > 0
+    assert len(fault.lines) == 1 + bool(fault.access_marker)
+    assert bool(fault.template_line) == bool(fault.template)
+
+
+def test_no_marker_is_left_without_a_label() -> None:
+    labelled = {(fault.file, fault.line) for fault in FAULTS} | {one for fault in FAULTS for one in fault.lines}
+    labelled |= {(fault.template, fault.template_line) for fault in FAULTS if fault.template}
+    marked = {
+        (str(path.relative_to(SITE)), number)
+        for path in SITE.rglob("*")
+        if path.suffix in (".py", ".html")
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if re.search(r"# (fault|access): \w", line)
+    }
+    assert marked == labelled
+
+
+def test_a_marker_that_stands_twice_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "views.py").write_text("a  # fault: x\nb  # fault: x_2\nc  # fault: x\n")
+    monkeypatch.setattr(planted_labels, "SITE", tmp_path)
+    assert line_of("views.py", "# fault: x_2") == 2
+    with pytest.raises(ValueError, match=r"in lines \[1, 3\]: it must stand in one"):
+        line_of("views.py", "# fault: x")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_the_twin_gives_the_same_answer_and_the_queries_are_as_labelled(
+    fault: Fault, answers: dict[Key, dict[str, Any]]
+) -> None:
+    ill, well = answers[side(fault)], answers[twin(fault)]
+    assert (ill["status"], well["status"], ill["empty"]) == (200, 200, False)
+    assert well["body"] == ill["body"]
+    assert (ill["queries"], well["queries"]) == (fault.queries_before, fault.queries_after)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.name)
+def test_a_control_answers_with_its_queries(control: Control, answers: dict[Key, dict[str, Any]]) -> None:
+    answer = answers[page(control)]
+    assert (answer["status"], answer["empty"], answer["queries"]) == (200, False, control.queries)
+
+
+@pytest.mark.slow
+def test_what_is_not_planted_is_in_order_everywhere(answers: dict[Key, dict[str, Any]]) -> None:
+    """Each page has one fault: the others are compressed and know their ETag, and what may be cached says so."""
+    kinds = {side(fault): fault.kind for fault in FAULTS}
+    plain = [key for key, answer in answers.items() if not answer["etag"] and kinds.get(key) != "no_conditional"]
+    large = [
+        key for key, answer in answers.items() if answer["sent_bytes"] > 100_000 and kinds.get(key) != "no_compression"
+    ]
+    assert (plain, large) == ([], [])
+    cached = {"uncached_view", "uncached_fragment", "uncached_session"}
+    for fault in FAULTS:
+        # A page that is the same for all, and that nobody forbids to keep, is one that a cache would serve as well.
+        may_be_cached = not answers[side(fault)]["private"]
+        assert may_be_cached == bool(cached & {fault.kind, *fault.also} - {"uncached_fragment", "uncached_session"})
+
+
+@pytest.mark.slow
+def test_the_models_have_their_migrations_and_full_tables_are_not_filled_again(shop: dict[str, str]) -> None:
+    def manage(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(SITE / "manage.py"), *words]
+        return subprocess.run(command, env=shop, capture_output=True, text=True)
+
+    assert manage("makemigrations", "--check", "--dry-run").returncode == 0
+    again = manage("seed")
+    assert (again.returncode, "flush" in again.stderr) == (1, True)

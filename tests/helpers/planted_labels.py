@@ -129,8 +129,13 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
 
 def set_up(env: Mapping[str, str], *, visits: int = 100_000) -> None:
     """Make the site's tables, and fill them with the same rows every time."""
-    for words in (["migrate", "-v0"], ["seed", f"--visits={visits}"]):
-        subprocess.run([sys.executable, str(SITE / "manage.py"), *words], env=env, check=True)
+    manage(env, "migrate", "-v0")
+    manage(env, "seed", f"--visits={visits}")
+
+
+def manage(env: Mapping[str, str], *words: str) -> None:
+    """Run the site's manage.py."""
+    subprocess.run([sys.executable, str(SITE / "manage.py"), *words], env=env, check=True, capture_output=True)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from desk.models import FollowUp, Ticket
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
+from django.db import connection, transaction
 from feedback.models import Answer, Question, Survey
 from sales.models import Activity, Order, OrderLine, Payment, Preference
 from traffic.models import Visit
@@ -237,23 +237,18 @@ class Command(BaseCommand):
         )
 
     def visits(self, count):
-        pick = self.random
+        """Fill the large table past the ORM, which would take ten times as long."""
+        pick = self.random.random
         places = [f"/products/{n}/" for n in range(1, 601)] + [f"/wiki/page-{n}/" for n in range(240)]
 
         def visit(number):
-            token, customer = f"{pick.getrandbits(64):016x}", int(pick.random() * 5_000)
+            token, customer = f"{self.random.getrandbits(64):016x}", int(pick() * 5_000)
             seconds = number * 7_919 % 1_000_003  # no two are alike
-            return Visit(
-                number=number,
-                path=places[int(pick.random() * 840)],
-                country=COUNTRIES[int(pick.random() * 5)],
-                token=token,
-                customer_number=customer,
-                seconds=seconds,
-                indexed_token=token,
-                indexed_customer_number=customer,
-                indexed_seconds=seconds,
-            )
+            looked = number, places[int(pick() * 840)], COUNTRIES[int(pick() * 5)]
+            return *looked, token, customer, seconds, token, customer, seconds
 
-        for first in range(1, count + 1, 10_000):
-            self.make(Visit, [visit(number) for number in range(first, min(first + 10_000, count + 1))])
+        columns = [field.column for field in Visit._meta.concrete_fields[1:]]
+        values = ", ".join(["%s"] * len(columns))
+        insert = f"INSERT INTO {Visit._meta.db_table} ({', '.join(columns)}) VALUES ({values})"
+        with connection.cursor() as cursor:
+            cursor.executemany(insert, [visit(number) for number in range(1, count + 1)])

@@ -68,7 +68,7 @@ def test_each_fault_has_its_line(fault: Fault) -> None:
 
 def test_no_marker_is_left_without_a_label() -> None:
     labelled = {(fault.file, fault.line) for fault in FAULTS} | {one for fault in FAULTS for one in fault.lines}
-    labelled |= {(fault.template, fault.template_line) for fault in FAULTS if fault.template}
+    labelled |= {(fault.template, line) for fault in FAULTS for line in fault.template_lines}
     marked = {
         (str(path.relative_to(SITE)), number)
         for path in SITE.rglob("*")

@@ -31,9 +31,9 @@ class Fault:
     file, line_marker
         The file from the site's folder, and what stands in the line where the fix is made.
     access_file, access_marker
-        Where Python causes the queries, if that is another line; an answer that names it is right as well.
-    template, template_line_marker
-        The template and what stands in its line, where a template causes it.
+        Another line of Python that is right to name: it touches the rows, or asks for them, or is what is costly.
+    template, template_line_marker, template_access_markers
+        The template and what stands in its line, where a template causes it; other lines of it that are right to name.
     user
         Who must be logged in; empty for nobody.
     settings, fixed_settings
@@ -57,6 +57,7 @@ class Fault:
     access_marker: str = ""
     template: str = ""
     template_line_marker: str = ""
+    template_access_markers: tuple[str, ...] = ()
     user: str = ""
     settings: str = SETTINGS
     fixed_settings: str = SETTINGS
@@ -77,6 +78,12 @@ class Fault:
     def template_line(self) -> int:
         """The line of the template, 0 where no template causes it."""
         return line_of(self.template, self.template_line_marker) if self.template else 0
+
+    @property
+    def template_lines(self) -> set[int]:
+        """Each line of the template that is right to name."""
+        markers = (self.template_line_marker, *self.template_access_markers)
+        return {line_of(self.template, marker) for marker in markers} if self.template else set()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,10 +118,10 @@ def labels() -> tuple[list[Fault], list[Control]]:
     """Return the faults and the controls of the site."""
     table = tomllib.loads((SITE / "labels.toml").read_text())
 
-    def plain(entry: dict[str, Any]) -> dict[str, Any]:
-        return {**entry, "also": tuple(entry.get("also", ()))}
+    def fixed(entry: dict[str, Any]) -> dict[str, Any]:
+        return {name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()}
 
-    return [Fault(**plain(entry)) for entry in table["fault"]], [Control(**plain(entry)) for entry in table["control"]]
+    return [Fault(**fixed(entry)) for entry in table["fault"]], [Control(**fixed(entry)) for entry in table["control"]]
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:

@@ -76,10 +76,10 @@ class ReviewsFixed(generics.ListAPIView):
         return Response(list(Review.objects.order_by("pk").values("id", "product", "customer", "stars", "text")))
 
 
-def export(request):
+def export(request):  # fault: no_compression_export
     rows = list(Manual.objects.order_by("pk").values("id", "title", "text")[:55])
     body = JSONEncoder().encode(rows)
-    return HttpResponse(body, content_type="application/json")  # fault: no_compression_export
+    return HttpResponse(body, content_type="application/json")  # access: no_compression_export
 
 
 urlpatterns = [

@@ -21,6 +21,9 @@ class Brand(models.Model):
 class Tag(models.Model):
     name = models.CharField(max_length=40)
 
+    class Meta:
+        ordering = ["pk"]
+
     def __str__(self):
         return self.name
 
@@ -32,6 +35,9 @@ class Product(models.Model):
     tags = models.ManyToManyField(Tag, related_name="products")
     price = models.IntegerField()
     description = models.CharField(max_length=200)
+
+    class Meta:
+        ordering = ["pk"]
 
     def __str__(self):
         return self.name
@@ -53,6 +59,9 @@ class Review(models.Model):
     customer = models.ForeignKey("people.Customer", models.CASCADE, related_name="reviews")
     stars = models.IntegerField()
     text = models.CharField(max_length=200)
+
+    class Meta:
+        ordering = ["pk"]
 
     def __str__(self):
         return f"{self.stars} of 5 for {self.product.name}"  # access: n1_fk_reviews

@@ -59,8 +59,8 @@ def stock(request):
     return JsonResponse({"units": units})
 
 
-def statistics(request):
-    return JsonResponse({"pairs": figures.common_pairs()})  # fault: uncached_view_statistics
+def statistics(request):  # fault: uncached_view_statistics
+    return JsonResponse({"pairs": figures.common_pairs()})  # access: uncached_view_statistics
 
 
 def grid(request):

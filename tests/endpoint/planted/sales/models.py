@@ -12,6 +12,9 @@ class Order(models.Model):
     total = models.IntegerField()
     placed = models.DateTimeField()
 
+    class Meta:
+        ordering = ["pk"]
+
     def __str__(self):
         return f"order {self.number}"
 
@@ -20,6 +23,9 @@ class OrderLine(models.Model):
     order = models.ForeignKey(Order, models.CASCADE, related_name="lines")
     product = models.ForeignKey("catalogue.Product", models.CASCADE)
     quantity = models.IntegerField()
+
+    class Meta:
+        ordering = ["pk"]
 
 
 class Payment(models.Model):

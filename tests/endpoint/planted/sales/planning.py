@@ -3,7 +3,7 @@
 from sales.models import Order
 
 
-def forecast():
+def forecast():  # access: uncached_function_forecast
     """Return a smoothed value for each of twelve months, the same for everybody."""
     totals = list(Order.objects.order_by("number").values_list("total", flat=True))
     smooth = [float(total) for total in totals]

@@ -23,7 +23,7 @@ def priced(request):
 
 
 def any_open(request):
-    orders = Order.objects.filter(status="open").order_by("number")
+    orders = Order.objects.filter(status="open").order_by("number")  # access: bool_any_open
     if orders:  # fault: bool_any_open
         return JsonResponse({"open": True})
     return JsonResponse({"open": False})

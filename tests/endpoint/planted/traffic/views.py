@@ -25,7 +25,7 @@ def longest(request):
 
 
 def counted(request):
-    visits = Visit.objects.filter(country="de", number__lte=20_000)
+    visits = Visit.objects.filter(country="de", number__lte=20_000)  # access: len_counted
     return JsonResponse({"visits": len(visits)})  # fault: len_counted
 
 
@@ -40,7 +40,7 @@ def seen(request):
 
 
 def seconds(request):
-    visits = Visit.objects.filter(number__lte=5_000)
+    visits = Visit.objects.filter(number__lte=5_000)  # access: sum_seconds
     return JsonResponse({"seconds": sum(visit.seconds for visit in visits)})  # fault: sum_seconds
 
 
@@ -51,6 +51,6 @@ def log(request):
 
 
 def wiki_log(request):
-    visits = Visit.objects.filter(path__contains="wiki").order_by("number")
+    visits = Visit.objects.filter(path__contains="wiki").order_by("number")  # access: paginator_count_wiki
     page = Paginator(visits, PAGE).get_page(request.GET.get("page"))  # fault: paginator_count_wiki
     return render(request, "traffic/page.html", {"visits": page, "more": page.has_next()})

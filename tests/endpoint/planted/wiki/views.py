@@ -17,14 +17,14 @@ def revisions(request):
     return render(request, "lines.html", {"heading": "Changes", "lines": changes()})
 
 
-def rendered(request, pk):
+def rendered(request, pk):  # fault: uncached_view_markup
     article = get_object_or_404(Article, pk=pk)
-    return HttpResponse(markup.render(article.body))  # fault: uncached_view_markup
+    return HttpResponse(markup.render(article.body))  # access: uncached_view_markup
 
 
-def terms(request):
+def terms(request):  # fault: no_conditional_terms
     revisions = Revision.objects.order_by("pk")[:25]
-    return render(request, "wiki/terms.html", {"revisions": revisions})  # fault: no_conditional_terms
+    return render(request, "wiki/terms.html", {"revisions": revisions})  # access: no_conditional_terms
 
 
 def handbook(request):

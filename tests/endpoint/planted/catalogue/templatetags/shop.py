@@ -15,7 +15,7 @@ def currency():
 
 
 @register.simple_tag
-def instalments():
+def instalments():  # access: heavy_template_grid
     """What a thousand costs in 12 to 36 instalments: the cheapest way, worked out with care."""
     best = None
     for months in range(12, 37):

@@ -9,7 +9,7 @@ register = template.Library()
 
 
 @register.inclusion_tag("people/digest.html")
-def digest():
+def digest():  # access: uncached_fragment_news
     """What sold with what, the same for everybody."""
     sold = {}
     for order, product in OrderLine.objects.order_by("pk").values_list("order_id", "product_id"):

@@ -79,7 +79,7 @@ class ReviewsFixed(generics.ListAPIView):
 def export(request):  # fault: no_compression_export
     rows = list(Manual.objects.order_by("pk").values("id", "title", "text")[:55])
     body = JSONEncoder().encode(rows)
-    return HttpResponse(body, content_type="application/json")  # access: no_compression_export
+    return HttpResponse(body, content_type="application/json")
 
 
 urlpatterns = [

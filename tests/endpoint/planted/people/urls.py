@@ -20,7 +20,8 @@ urlpatterns = [
     *(path(place, getattr(views, name)) for place, name in _PAGES.items()),
     *(path(f"{place}fixed/", getattr(fixed, name)) for place, name in _PAGES.items()),
     path("account/hello/", views.hello),
-    path("account/mine/", fine.mine),
+    # Not of the back office: only its Vary header keeps it from others.
+    path("mine/", fine.mine),
     path("customers/emails/", fine.emails),
     path("customers/nl/", fine.by_country),
 ]

@@ -2,7 +2,17 @@
 
 from django.utils.cache import patch_cache_control
 
-BACK_OFFICE = ("/account/", "/activity/", "/api/", "/customers/", "/orders/", "/staff/", "/tickets/", "/traffic/")
+BACK_OFFICE = (
+    "/account/",
+    "/activity/",
+    "/api/",
+    "/backroom/",
+    "/customers/",
+    "/orders/",
+    "/staff/",
+    "/tickets/",
+    "/traffic/",
+)
 
 
 class PrivateBackOffice:

@@ -3,7 +3,7 @@
 from shop_site.settings import *  # noqa: F403
 from shop_site.settings import TEMPLATES as AS_EVER
 
-_LOADERS = [
+_LOADERS = [  # access: loader_off
     "django.template.loaders.filesystem.Loader",
     "django.template.loaders.app_directories.Loader",
 ]

@@ -3,4 +3,4 @@
 from shop_site.settings import *  # noqa: F403
 from shop_site.settings import MIDDLEWARE as AS_EVER
 
-MIDDLEWARE = [name for name in AS_EVER if "ConditionalGet" not in name]
+MIDDLEWARE = [name for name in AS_EVER if "ConditionalGet" not in name]  # access: no_conditional_terms

@@ -9,9 +9,9 @@ class Visit(models.Model):
     number = models.IntegerField(unique=True)
     path = models.CharField(max_length=60)
     country = models.CharField(max_length=2)
-    token = models.CharField(max_length=16)
-    customer_number = models.IntegerField()
-    seconds = models.IntegerField()
+    token = models.CharField(max_length=16)  # access: index_filter_find
+    customer_number = models.IntegerField()  # access: index_filter_customer
+    seconds = models.IntegerField()  # access: index_order_longest
     indexed_token = models.CharField(max_length=16, db_index=True)
     indexed_customer_number = models.IntegerField(db_index=True)
     indexed_seconds = models.IntegerField(db_index=True)

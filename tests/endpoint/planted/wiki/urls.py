@@ -17,6 +17,6 @@ urlpatterns = [
     path("wiki/glossary/fixed/", fixed.glossary),
     path("wiki/handbook/", views.handbook),
     path("wiki/about/", fine.small),
-    path("wiki/edition/", fine.edition),
+    path("backroom/edition/", fine.edition),
     path("wiki/visit/<slug:slug>/", fine.visit),
 ]

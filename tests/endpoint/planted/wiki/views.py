@@ -24,7 +24,7 @@ def rendered(request, pk):  # fault: uncached_view_markup
 
 def terms(request):  # fault: no_conditional_terms
     revisions = Revision.objects.order_by("pk")[:25]
-    return render(request, "wiki/terms.html", {"revisions": revisions})  # access: no_conditional_terms
+    return render(request, "wiki/terms.html", {"revisions": revisions})
 
 
 def handbook(request):

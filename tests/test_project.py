@@ -26,6 +26,7 @@ COLUMN = [
     "cli magics",
     "report notebooks",
     "plots",
+    "endpoint",
     "comparison",
     "diagnosis",
     "prediction",
@@ -38,7 +39,7 @@ COLUMN = [
 BESIDE = ["tasks", "remedies", "queues", "caches", "services", "web"]
 #: A remedy may keep answers in a cache, work through a queue, and start the server for one. Queues start their brokers,
 #: and send what a cache keeps: plain data by the same serializer.
-USES = {"remedies": {"caches", "queues", "services"}, "queues": {"caches", "services"}}
+USES = {"endpoint": {"services"}, "remedies": {"caches", "queues", "services"}, "queues": {"caches", "services"}}
 #: The ground floor: what anyone may use, and what uses nothing above it.
 GROUND = "coroutines errors folders light masking names plain proc progress remedy targets ward"
 SHARED = set(GROUND.split())
@@ -119,7 +120,7 @@ def test_imports_point_one_way(path: Path) -> None:
     else:
         level = next((level for level, layer in enumerate(column) if here in layer), len(column))
         allowed = set().union(*column[level + 1 :], SHARED)
-        allowed |= set(BESIDE) if here in ("cli", "magics") else set()
+        allowed |= set(BESIDE) if here in ("cli", "magics") else USES.get(here, set())
     assert rooms <= allowed, f"{path.name} may import {sorted(allowed)}, not {sorted(rooms - allowed)}"
 
 

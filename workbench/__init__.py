@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from workbench import records, services
 from workbench.comparison import compare
 from workbench.diagnosis import Diagnosing, diagnose
+from workbench.endpoint import study_endpoint
 from workbench.errors import (
     FetchError,
     MissingExtraError,
@@ -23,7 +24,7 @@ from workbench.errors import (
 from workbench.plots import plot, plot_shares
 from workbench.remedies import memoize
 from workbench.report import make_report
-from workbench.results import Comparison, Diagnosis, Table
+from workbench.results import Comparison, Diagnosis, EndpointStudy, Finding, Table
 from workbench.targets import load_callable, read_items
 from workbench.tasks.fetch import Fetched, FetchInterrupted, FetchRow, fetch_all, send_requests
 from workbench.tasks.fib import is_fib, is_fib_float
@@ -33,10 +34,12 @@ __all__ = [
     "Comparison",
     "Diagnosing",
     "Diagnosis",
+    "EndpointStudy",
     "FetchError",
     "FetchInterrupted",
     "FetchRow",
     "Fetched",
+    "Finding",
     "MissingExtraError",
     "MissingServerError",
     "NotApplicableError",
@@ -64,6 +67,7 @@ __all__ = [
     "records",
     "send_requests",
     "services",
+    "study_endpoint",
 ]
 
 

@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_diagnose(commands)
     _add_compare(commands)
+    _add_endpoint(commands)
 
     services = commands.add_parser(
         "services", help="say which servers there are: path, version, or how to install them"
@@ -293,6 +294,70 @@ def _most_calls(options: argparse.Namespace, items: int) -> str:
         f"A comparison would call it at most {min(items, FEW + 1)} times if each call is seen to print, write or send, "
         f"else {usual}. What programs do that it starts is not seen, nor what it sends in an unknown protocol."
     )
+
+
+def _add_endpoint(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "endpoint",
+        help="say what bounds a request of a Django project, and which fix pays",
+        description="Say what bounds one request of a Django project, and try fixes, all on a copy of its database.",
+    )
+    command.add_argument("project", metavar="PROJECT", help="the folder that holds manage.py")
+    command.add_argument("path", metavar="PATH", help="what to ask for, as in /books/?page=2")
+    command.add_argument("--user", metavar="U", help="the name of the user who is logged in")
+    command.add_argument("--settings", metavar="M", help="the settings module (as manage.py names it)")
+    command.add_argument("--python", metavar="P", help="the project's interpreter (of a .venv in or above PROJECT)")
+    command.add_argument("--method", default="GET", metavar="M", help="%(default)s")
+    command.add_argument("--data", metavar="D", help="the body: JSON, or a form as in a=1&b=2")
+    command.add_argument("--database", choices=("copy", "readonly"), default="copy", help="%(default)s")
+    command.add_argument("--rtt", type=_short_time, default=0.0, metavar="1ms", help="round trip to the database")
+    command.add_argument("--link", type=_link, metavar="20Mbit", help="the clients' link")
+    command.add_argument("--hit-rate", type=float, default=0.8, metavar=".8", help="of a cache (%(default)s)")
+    command.add_argument("--budget", type=_seconds, default=60.0, metavar="60s", help="time that trying may take")
+    command.add_argument("--json", action="store_true", help="write JSON to stdout instead of text")
+    command.add_argument("--out", type=Path, metavar="FILE", help="write the JSON to a file")
+    command.set_defaults(command=_endpoint)
+
+
+def _short_time(text: str) -> float:
+    for unit, seconds in (("ms", 1e-3), ("us", 1e-6), ("s", 1.0)):
+        number = text.removesuffix(unit)
+        if number != text and number.replace(".", "", 1).isdigit():
+            return float(number) * seconds
+    raise argparse.ArgumentTypeError(f"{text!r}: pass a time with its unit, as in 1ms")
+
+
+def _link(text: str) -> float:
+    for unit, bits in (("Gbit", 1e9), ("Mbit", 1e6), ("kbit", 1e3)):
+        number = text.removesuffix(unit)
+        if number != text and number.replace(".", "", 1).isdigit() and float(number) > 0:
+            return float(number) * bits
+    raise argparse.ArgumentTypeError(f"{text!r}: pass bits a second with their unit, as in 20Mbit")
+
+
+def _endpoint(options: argparse.Namespace) -> int:
+    from workbench.endpoint import study_endpoint
+
+    _check_writable(options.out)
+    study = study_endpoint(
+        options.project,
+        options.path,
+        user=options.user,
+        settings=options.settings,
+        python=options.python,
+        method=options.method,
+        data=options.data,
+        database=options.database,
+        rtt_s=options.rtt,
+        link_bits=options.link,
+        hit_rate=options.hit_rate,
+        budget_s=options.budget,
+    )
+    text = json.dumps(study.to_json(), indent=1, ensure_ascii=False)
+    if options.out is not None:
+        options.out.write_text(text + "\n", encoding="utf-8")
+    print(text if options.json else study.summary())
+    return 0
 
 
 def _services(options: argparse.Namespace) -> int:

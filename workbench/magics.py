@@ -1,4 +1,4 @@
-"""``%diagnose``, ``%%diagnose`` and ``%compare``; loaded with ``%load_ext workbench``."""
+"""``%diagnose``, ``%%diagnose``, ``%compare`` and ``%endpoint``; loaded with ``%load_ext workbench``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from workbench import errors
 from workbench.comparison import compare
 from workbench.coroutines import run_coroutine
 from workbench.diagnosis import Diagnosing
+from workbench.endpoint import study_endpoint
 from workbench.errors import one_line
 
 _COMPARE = "%compare function, items"
@@ -74,6 +75,25 @@ class WorkbenchMagics(Magics):
         except errors.WorkbenchError as error:
             raise UsageError(f"%compare: {error}") from error
         return _returned_or_shown(comparison, options)
+
+    @no_var_expand
+    @line_magic
+    def endpoint(self, line: str) -> Any:
+        """Study one request of the Django project in the current folder, or in the folder that ``-p`` names.
+
+        ``%endpoint [-o] [-p PROJECT] [-u USER] [-b SECONDS] /path/``. ``-o`` returns the `EndpointStudy`, showing
+        nothing.
+        """
+        usage = "%endpoint [-o] [-p PROJECT] [-u USER] [-b SECONDS] /path/"
+        options, path = _parsed(self, line, "op:u:b:", usage)
+        budget_s = _budget_s(options, "60", "%endpoint -b 60 /path/")
+        if not path.strip():
+            raise UsageError(f"%endpoint what? Type {usage}")
+        try:
+            study = study_endpoint(options.get("p", "."), path.strip(), user=options.get("u"), budget_s=budget_s)
+        except errors.WorkbenchError as error:
+            raise UsageError(f"%endpoint: {error}") from error
+        return _returned_or_shown(study, options)
 
 
 def _shell(magics: Magics) -> InteractiveShell:
@@ -217,14 +237,14 @@ def _run(shell: InteractiveShell, code: CodeType, block: Diagnosing, repeat: int
             screen.muted = True
 
 
-def _budget_s(options: Any) -> float:
-    text = str(options.get("b", "30"))
+def _budget_s(options: Any, usual: str = "30", example: str = "%compare -b 30 function, items") -> float:
+    text = str(options.get("b", usual))
     try:
         budget_s = float(text.removesuffix("s"))
     except ValueError:
         budget_s = 0.0
     if not 0 < budget_s < float("inf"):
-        raise UsageError(f"-b {text}: pass the seconds that it may take, above 0: %compare -b 30 function, items")
+        raise UsageError(f"-b {text}: pass the seconds that it may take, above 0: {example}")
     return budget_s
 
 

@@ -25,10 +25,10 @@ from typing import Any, TypeVar
 from workbench.errors import RecordError, RecordExistsError, UsageError
 from workbench.plain import from_json
 from workbench.proc import cores_allowed
-from workbench.results import SCHEMA, Comparison, Diagnosis, Provenance, Result, Table
+from workbench.results import SCHEMA, Comparison, Diagnosis, EndpointStudy, Provenance, Result, Table
 
 RESULTS = Path("data/results")
-KINDS: dict[str, type[Result]] = {cls.kind: cls for cls in (Diagnosis, Comparison, Table)}
+KINDS: dict[str, type[Result]] = {cls.kind: cls for cls in (Diagnosis, Comparison, EndpointStudy, Table)}
 #: The packages whose versions change what is measured.
 PACKAGES = ("workbench", "numpy", "numba", "gmpy2", "joblib", "requests", "aiohttp", "pandas", "line_profiler")
 

@@ -11,9 +11,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args
 
 from workbench.masking import masked_all
+from workbench.opportunity import Outcome
 from workbench.parts import NAMES, PARTS
 from workbench.plain import from_plain, json_fields, to_plain
 from workbench.speedscope import speedscope
@@ -425,3 +426,167 @@ class Table(Result):
     def tables(self) -> tuple[Rows, ...]:
         """Return the one table that it is."""
         return (Rows(self.title, self.columns, self.rows),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A change to an endpoint that may pay: where, how, what it was predicted to save and what it saved when tried.
+
+    Attributes
+    ----------
+    area
+        ``caching``, ``lazy``, ``database``, ``http``, ``static``, ``templates``, ``python`` or ``upstream``.
+    kind
+        What was found, as in ``n_plus_one_fk``.
+    file, line, template, template_line
+        The line to change, and the line of the template that causes it; empty and 0 where there is none.
+    fix, hazard
+        The change in two lines of code, and what may go wrong with it.
+    queries_before, queries_after
+        Of the whole request, without the fix and with it; the latter is None while it was not tried.
+    predicted_ms, tried_ms
+        Milliseconds saved, each with its interval; None where that is not known.
+    same_answer
+        Whether the answer stayed the same; None while it was not tried.
+    verdict
+        ``pays``, ``does not``, ``harms`` or ``can't be tried``; nothing pays that was not tried.
+    why
+        The evidence, in a line.
+    """
+
+    area: str
+    kind: str
+    file: str = ""
+    line: int = 0
+    template: str = ""
+    template_line: int = 0
+    fix: str = ""
+    why: str = ""
+    queries_before: int = 0
+    queries_after: int | None = None
+    predicted_ms: float | None = None
+    predicted_low: float | None = None
+    predicted_high: float | None = None
+    tried_ms: float | None = None
+    tried_low: float | None = None
+    tried_high: float | None = None
+    same_answer: bool | None = None
+    hazard: str = ""
+    verdict: str = ""
+
+    def __post_init__(self) -> None:
+        if self.verdict not in get_args(Outcome):
+            raise ValueError(f"there is no verdict {self.verdict!r}: pass one of {', '.join(get_args(Outcome)[1:])}")
+        if self.verdict == "pays" and not self.same_answer:
+            raise ValueError("what pays was tried and gave the same answer")
+
+    @property
+    def place(self) -> Place:
+        """The line to change, or that of the template."""
+        return Place(self.file, self.line) if self.file else Place(self.template, self.template_line)
+
+    @property
+    def saving(self) -> str:
+        """What it saves, in words: as tried, else as predicted."""
+        if self.tried_ms is not None:
+            return f"{_short(self.tried_ms)} ms{_span(self.tried_low, self.tried_high)}, tried"
+        if self.predicted_ms is not None:
+            return f"{_short(self.predicted_ms)} ms{_span(self.predicted_low, self.predicted_high)}, predicted"
+        return "not known"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointStudy(Result):
+    """What bounds one request of a Django project, and which fixes pay, tried on a copy.
+
+    ``wall_ms`` and ``cpu_ms`` are medians of unhooked requests; ``parts`` are milliseconds of ``wall_ms`` by what was
+    at work; ``statements`` are the queries by fingerprint: ``sql``, ``times``, ``ms``, ``file``, ``line``; ``together``
+    is what all fixes that pay save at once; ``effects`` counts what the request did, or would have done, besides
+    answering; ``notes`` say what the figures don't.
+
+    Examples
+    --------
+    >>> found = Finding(area="database", kind="n_plus_one_fk", verdict="pays", same_answer=True, tried_ms=70.0)
+    >>> study = EndpointStudy(path="/books/", status=200, wall_ms=92.0, cpu_ms=88.0, queries=255,
+    ...     parts={"sql": 20.0}, findings=(found,))
+    >>> EndpointStudy.from_json(study.to_json()) == study
+    True
+    """
+
+    kind: ClassVar[str] = "endpoint"
+
+    path: str
+    status: int
+    wall_ms: float
+    cpu_ms: float
+    queries: int
+    parts: dict[str, float]
+    findings: tuple[Finding, ...] = ()
+    together: Finding | None = None
+    view: str = ""
+    body_bytes: int = 0
+    statements: tuple[dict[str, Any], ...] = ()
+    effects: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    copy_s: float = 0.0
+    raw: dict[str, list[float]] = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=dict)
+
+    @property
+    def paying(self) -> tuple[Finding, ...]:
+        """The findings that pay, the largest saving first."""
+        return tuple(found for found in self.findings if found.verdict == "pays")
+
+    @property
+    def verdict(self) -> str:
+        """What bounds the request, and which fix pays most, in a sentence."""
+        largest = max(self.parts, key=self.parts.__getitem__, default="")
+        bound = f"{largest} takes {self.parts[largest] / self.wall_ms:.0%} of {_short(self.wall_ms)} ms" if largest else ""
+        if not self.paying:
+            return f"{bound}; no fix that was tried pays"
+        best = self.paying[0]
+        return f"{bound}; {best.kind} at {best.place.near()} pays most: {best.saving}"
+
+    def tables(self) -> tuple[Rows, ...]:
+        """Return findings, parts and statements."""
+        findings = [
+            (item.kind, item.place, item.verdict, item.saving, item.queries_after, item.fix, item.hazard)
+            for item in self.findings
+        ]
+        parts = [(name, value, value / self.wall_ms) for name, value in self.parts.items()]
+        queries = [
+            (item["times"], item["ms"], Place(item["file"], item["line"]), item["sql"]) for item in self.statements
+        ]
+        return (
+            Rows("findings", ("kind", "line", "verdict", "saves", "queries", "fix", "hazard"), tuple(findings)),
+            Rows("where the wall time goes", ("part", "ms", "share"), tuple(parts)),
+            Rows("queries", ("times", "ms", "line", "sql"), tuple(queries)),
+        )
+
+    def summary(self) -> str:
+        """Return one screen: the verdict, the three best findings, and what does not pay."""
+        shares = ", ".join(
+            f"{name} {value / self.wall_ms:.0%}"
+            for name, value in sorted(self.parts.items(), key=lambda part: -part[1])
+            if value >= 0.005 * self.wall_ms
+        )
+        lines = [
+            f"{self.path}: {self.verdict}",
+            f"{self.status}, {_short(self.wall_ms)} ms wall, {_short(self.cpu_ms)} ms CPU, {self.queries} queries, "
+            f"{self.body_bytes:,} bytes: {shares}",
+        ]
+        for number, found in enumerate(self.paying[:3], 1):
+            lines += ["", f"{number}. {found.kind} at {found.place.near()}: saves {found.saving}"]
+            lines += [f"   in {Place(found.template, found.template_line).near()}"] if found.template else []
+            lines += [f"   {line}" for line in (found.why, *found.fix.splitlines()) if line]
+            lines += [f"   queries {found.queries_before} → {found.queries_after}"] if found.queries_after else []
+            lines += [f"   but: {found.hazard}"] if found.hazard else []
+        if self.together is not None:
+            after = self.together.queries_after
+            lines += ["", f"All that pay, together: {self.together.saving}; queries {self.queries} → {after}"]
+        for verdict, title in (("pays", "Pays too"), ("does not", "Does not pay"), ("harms", "Harms"), ("can't be tried", "Not tried")):
+            shown = self.paying[3:] if verdict == "pays" else [one for one in self.findings if one.verdict == verdict]
+            if shown:
+                lines += ["", f"{title}:"]
+                lines += [f"- {one.kind} at {one.place.near() or self.path}: {one.saving}" for one in shown[:6]]
+        return "\n".join([*lines, *([""] if self.notes else []), *(f"Note: {note}" for note in self.notes)])

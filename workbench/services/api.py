@@ -62,7 +62,7 @@ def find() -> list[Found]:
     return found
 
 
-def start(name: str, arguments: Sequence[str] = ()) -> Service:
+def start(name: str, arguments: Sequence[str] = (), *, ours: bool = False) -> Service:
     """Start a server; it answers when this returns.
 
     Parameters
@@ -71,6 +71,8 @@ def start(name: str, arguments: Sequence[str] = ()) -> Service:
         ``memcached``, ``nginx``, ``postgresql``, ``rabbitmq`` or ``redis``.
     arguments
         More words for the server's command line, as in ``["--appendonly", "yes"]``.
+    ours
+        Start one in any case: what goes into it must never reach the server of your own.
 
     Returns
     -------
@@ -96,7 +98,7 @@ def start(name: str, arguments: Sequence[str] = ()) -> Service:
         server = SERVERS[name]
     except KeyError:
         raise UsageError(f"there is no service {name!r}; there are {', '.join(SERVERS)}") from None
-    if url := os.environ.get(server.variable):
+    if not ours and (url := os.environ.get(server.variable)):
         own = Service(server, url)
         own.check()
         return own

@@ -1,0 +1,291 @@
+"""Study one request of a Django project."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Literal
+
+from workbench.endpoint import refusals, trials
+from workbench.endpoint.children import Child, ChildError
+from workbench.endpoint.copies import Copies, PrivateFolder
+from workbench.endpoint.findings import Candidate, Trace, columns, find, indexes
+from workbench.endpoint.project import Project, find_project
+from workbench.errors import TaskError, UsageError
+from workbench.records import provenance
+from workbench.results import EndpointStudy, Finding
+
+#: What HTTP findings count with where no link is named.
+USUAL_LINK_BITS = 20e6
+#: How many requests the figures of the whole are medians of, and how many warm a process up.
+REQUESTS, WARM_UPS = 9, 2
+#: Fixes that change the code: those that pay are tried together too.
+_IN_CODE = ("lazy", "database", "templates", "python")
+#: A trial takes at least so long, however many there are.
+LEAST_TRIAL_S = 1.5
+
+
+def study_endpoint(
+    project: str | Path,
+    path: str,
+    *,
+    user: str | None = None,
+    settings: str | None = None,
+    python: str | None = None,
+    method: str = "GET",
+    data: str | None = None,
+    database: Literal["copy", "readonly"] = "copy",
+    rtt_s: float = 0.0,
+    link_bits: float | None = None,
+    hit_rate: float = 0.8,
+    budget_s: float = 60.0,
+) -> EndpointStudy:
+    """Say what bounds one request of a Django project, and which fix pays: each is tried on a copy.
+
+    The project runs in its own interpreter, on a copy of its database. Mail, tasks, caches, files and connections to
+    other machines are kept from happening, and counted.
+
+    Parameters
+    ----------
+    project
+        The folder that holds manage.py, or that file.
+    path
+        What to ask for, as in ``/books/?page=2``.
+    user
+        The name of the user who is logged in, by a session in the copy.
+    settings
+        The settings module, when it is not the one that manage.py names.
+    python
+        The interpreter, when it is not that of a virtual environment in or above the folder.
+    method, data
+        The request, and its body: JSON, or a form as in ``a=1&b=2``.
+    database
+        ``copy``, or ``readonly``: the database itself, by connections that can't write.
+    rtt_s
+        Seconds of a round trip to the database in production; predictions count with it.
+    link_bits
+        Bits a second of the clients' link; 20 Mbit/s when None.
+    hit_rate
+        The share of requests that a cache would answer.
+    budget_s
+        Seconds that trying may take.
+
+    Returns
+    -------
+    EndpointStudy
+
+    Raises
+    ------
+    UsageError
+        No such project, path or user; a database that can't be copied; a package that is missing there.
+    TaskError
+        The view fails, or its answer does not end.
+
+    Examples
+    --------
+    >>> study_endpoint("no/such/folder", "/")
+    Traceback (most recent call last):
+    workbench.errors.UsageError: there is no project no/such/folder: pass the folder that holds manage.py
+    """
+    if not path.startswith("/"):
+        raise UsageError(f"{path!r} is no path: pass one that starts with a slash, as in /books/")
+    if not 0 <= hit_rate <= 1 or budget_s <= 0 or rtt_s < 0 or (link_bits is not None and link_bits <= 0):
+        raise UsageError("pass a hit rate from 0 to 1, a budget and a link above 0, and a round trip of 0 or more")
+    if database not in ("copy", "readonly"):
+        raise UsageError(f"database={database!r}: pass 'copy' or 'readonly'")
+    request = {"path": path, "method": method.upper(), "data": data, "headers": {}}
+    study = _Study(find_project(project, settings, python), request, user, database == "readonly")
+    with study:
+        return study.made(rtt_s, link_bits or USUAL_LINK_BITS, hit_rate, budget_s)
+
+
+class _Study:
+    """The three children of a study: one records, one is the project as it is, one has the fixes."""
+
+    def __init__(self, project: Project, request: trials.Request, user: str | None, read_only: bool) -> None:
+        self.project, self.request, self.user, self.read_only = project, request, user, read_only
+        self._stack = ExitStack()
+
+    def __enter__(self) -> None:
+        try:
+            self._start()
+        except ChildError as error:
+            self._stack.close()
+            raise refusals.translated(error, self.project) from None
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _start(self) -> None:
+        folder = self._stack.enter_context(PrivateFolder()).path
+        children = []
+        for name in ("recorder", "bare", "fixed"):
+            (folder / name).mkdir(mode=0o700)
+            child = self._stack.enter_context(Child(self.project.python, folder / name, name))
+            root, private = str(self.project.folder), str(folder / name)
+            child.send("load", root=root, settings=self.project.settings, private=private)
+            children.append(child)
+        self.recorder, self.bare, self.fixed = children
+        self.info = [child.reply() for child in children][0]
+        began_s = time.monotonic()
+        known = self.info["databases"]
+        if self.read_only:
+            places: list[dict[str, Any]] = [{alias: {} for alias in known}] * 3
+        else:
+            copies = Copies(known, folder)
+            self._stack.callback(copies.close)
+            places = [copies.places(name) for name in ("recorder", "bare", "fixed")]
+        self.copy_s = time.monotonic() - began_s
+        for child, place in zip(children, places, strict=True):
+            child.send("setup", databases=place, track=child is not self.bare, read_only=self.read_only)
+        for child, place in zip(children, places, strict=True):
+            _verify(child.reply()["connected"], place, self.read_only)
+        for child in children:
+            if self.user is not None:
+                child.order("login", user=self.user)
+
+    def made(self, rtt_s: float, link_bits: float, hit_rate: float, budget_s: float) -> EndpointStudy:
+        """Measure, record, find and try."""
+        try:
+            return self._made(rtt_s, link_bits, hit_rate, time.monotonic() + budget_s)
+        except ChildError as error:
+            raise refusals.translated(error, self.project) from None
+
+    def _made(self, rtt_s: float, link_bits: float, hit_rate: float, until_s: float) -> EndpointStudy:
+        status, body, reply = trials.body_of(self.bare, self.request)
+        refusals.refuse_status(status, reply, self.request["path"], self.user, self.info)
+        arms_bodies = self._warmed(body)
+        times = [
+            self.bare.order("request", request=self.request, times=1, body=False)["times"][0] for _ in range(REQUESTS)
+        ]
+        wall_s = statistics.median(trials.seconds_of([one]) for one in times)
+        seen = self.recorder.order("record", request=self.request, patches=[], plans=True)
+        trace = self._trace(seen, wall_s, statistics.median(one[1] for one in times), reply, rtt_s, link_bits, hit_rate)
+        candidates = find(trace)
+        arms = trials.Arms(
+            bare=self.bare, fixed=self.fixed, request=self.request, wall_s=wall_s, link_bits=link_bits,
+            rivals=max(1, sum(bool(one.patches) for one in candidates) + 1), status=status, sample=arms_bodies,
+        )  # fmt: skip
+        findings, together, raw = _all_tried(arms, candidates, until_s)
+        return EndpointStudy(
+            path=self.request["path"], status=status, wall_ms=wall_s * 1e3, cpu_ms=trace.cpu_ms,
+            queries=len(trace.queries), parts=_parts(seen, trace.wall_ms), findings=findings, together=together,
+            view=trace.view["name"], body_bytes=reply["bytes"], statements=_statements(trace),
+            effects=seen["effects"], notes=self._notes(trace), copy_s=self.copy_s,
+            raw={"bare": [one[0] for one in times], **raw},
+            provenance={**provenance(), "django": self.info["django"], "project_python": self.info["python"]},
+        )  # fmt: skip
+
+    def _warmed(self, body: bytes) -> list[bytes]:
+        """Warm all children up, and return bare answers of two of them: in what they differ means nothing."""
+        bodies = [body]
+        for child in (self.bare, self.fixed):
+            for _ in range(WARM_UPS):
+                bodies.append(trials.body_of(child, self.request)[1])
+        self.recorder.order("request", request=self.request, times=WARM_UPS, body=False)
+        return bodies[1:]
+
+    def _trace(
+        self, seen: dict[str, Any], wall_s: float, cpu_s: float, reply: dict[str, Any], rtt_s: float, link_bits: float,
+        hit_rate: float,
+    ) -> Trace:  # fmt: skip
+        bare = columns.targets(seen)
+        reads = self.recorder.order("record", request=self.request, patches=bare, plans=False) if bare else None
+        counted = {
+            (table, column): self.recorder.order("selectivity", table=table, column=column)
+            for table, column in indexes.wanted(seen)
+        }
+        info = {**self.info, **self.recorder.order("templates")}
+        view = self.recorder.order("view_of", path=self.request["path"])
+        return Trace(
+            seen=seen, reads=reads, wall_ms=wall_s * 1e3, cpu_ms=cpu_s * 1e3, answer=reply, info=info, view=view,
+            path=self.request["path"], method=self.request["method"], user=self.user, rtt_s=rtt_s,
+            link_bits=link_bits, hit_rate=hit_rate, selectivity=counted,
+        )  # fmt: skip
+
+    def _notes(self, trace: Trace) -> tuple[str, ...]:
+        notes = ["caches are empty ones in memory, and connections to other machines are refused"]
+        notes += ["DEBUG is on in these settings: times are with it"] if self.info["debug"] else []
+        notes += ["this GET writes to the database"] if trace.writes and trace.method == "GET" else []
+        notes += [f"{count} × {effect} kept from happening or done on the copy alone" + (f", as in {where}" if where else "")
+                  for effect, count in trace.seen["effects"].items()
+                  for where in (trace.seen["refused"].get(effect, ""),)]  # fmt: skip
+        return tuple(notes)
+
+
+def _verify(connected: dict[str, str], places: dict[str, Any], read_only: bool) -> None:
+    """Refuse to go on where a child is connected to anything but its copy."""
+    if read_only:
+        return
+    for alias, place in places.items():
+        wanted = f"{place['NAME']}:{place['PORT']}" if "PORT" in place else place["NAME"]
+        if connected.get(alias) != wanted:
+            raise TaskError(f"the database {alias} is not the copy: nothing was asked of the project")
+
+
+def _all_tried(
+    arms: trials.Arms, candidates: list[Candidate], until_s: float
+) -> tuple[tuple[Finding, ...], Finding | None, dict[str, list[float]]]:
+    """Try all candidates that can be, and those that pay together."""
+    findings, raw, paying = [], {}, []
+    waiting = sum(bool(one.patches) for one in candidates) + 1
+    for candidate in candidates:
+        finding = candidate.finding
+        if not candidate.patches:
+            findings.append(dataclasses.replace(finding, verdict="can't be tried"))
+            continue
+        share_s = max(LEAST_TRIAL_S, (until_s - time.monotonic()) / waiting)
+        waiting -= 1
+        finding, times = trials.tried(arms, candidate, time.monotonic() + share_s)
+        raw |= {f"{finding.kind} {finding.file}:{finding.line} {arm}": values for arm, values in times.items()}
+        findings.append(finding)
+        if finding.verdict == "pays" and finding.area in _IN_CODE:
+            paying.append((candidate, finding))
+    together = None
+    if len(paying) > 1:
+        patches = tuple(patch for candidate, _ in paying for patch in candidate.patches)
+        asked = Finding(area="python", kind="together", queries_before=paying[0][1].queries_before)
+        share_s = max(LEAST_TRIAL_S, until_s - time.monotonic())
+        together, _ = trials.tried(arms, Candidate(finding=asked, patches=patches), time.monotonic() + share_s)
+    elif paying:
+        together = paying[0][1]
+    ranked = sorted(findings, key=lambda one: -(one.tried_ms if one.tried_ms is not None else one.predicted_ms or 0.0))
+    return tuple(ranked), together, raw
+
+
+_PARTS = {"sql": "sql", "orm": "orm", "templates": "templates", "serialisation": "serialisation", "view": "python",
+          "middleware": "middleware", "cache": "cache", "upstream": "upstream"}  # fmt: skip
+
+
+def _parts(seen: dict[str, Any], wall_ms: float) -> dict[str, float]:
+    """Split the wall time by the shares that were recorded; what neither computes nor asks is a wait."""
+    walls = {_PARTS[name]: wall for name, (wall, _) in seen["parts"].items() if name in _PARTS}
+    waits = sum(max(0.0, wall - cpu) for name, (wall, cpu) in seen["parts"].items() if name in ("view", "middleware"))
+    if waits > 0.05 * sum(walls.values()):
+        held = {name: max(0.0, wall - cpu) for name, (wall, cpu) in seen["parts"].items() if name in ("view", "middleware")}
+        walls = {**walls, "waits": waits}
+        for name, wall in held.items():
+            walls[_PARTS[name]] -= wall
+    whole = sum(walls.values()) or 1.0
+    return {name: wall_ms * wall / whole for name, wall in walls.items()}
+
+
+def _statements(trace: Trace) -> tuple[dict[str, Any], ...]:
+    groups: dict[tuple[str, str], dict[str, Any]] = {}
+    for query in trace.queries:
+        line = query["line"] or ["", 0, ""]
+        found = groups.setdefault(
+            (query["sql"], str(line)),
+            {"sql": query["sql"][:500], "times": 0, "ms": 0.0, "rows": 0, "file": line[0], "line": line[1],
+             "template": query["template"], "template_line": query["template_line"]},
+        )  # fmt: skip
+        found["times"] += 1
+        found["ms"] += trace.cost_ms(query)
+        found["rows"] += trace.fetches[query["fetch"]]["rows"] if query["fetch"] is not None else 0
+    return tuple(sorted(groups.values(), key=lambda found: -found["ms"])[:50])

@@ -1,0 +1,96 @@
+"""Answers, sessions and templates that are made anew for every request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from workbench.endpoint.findings.candidate import Candidate
+from workbench.endpoint.findings.trace import Trace, around
+from workbench.results import Finding
+
+#: A view that is quicker than this gains little from a cache; what a hit costs.
+LEAST_MS, HIT_MS = 2.0, 0.7
+#: A part of a page that is worth attention.
+HEAVY = 0.3
+#: A template that is rendered so often in one page is in a loop.
+OFTEN = 50
+
+
+def view(trace: Trace) -> Iterator[Candidate]:
+    """Find pages that are the same for everybody and are made for each."""
+    headers = trace.answer["headers"]
+    control, vary = headers.get("cache-control", ""), headers.get("vary", "").lower()
+    per_user = trace.user is not None or "cookie" in vary or "authorization" in vary or trace.answer["sets_cookie"]
+    cached = "max-age" in control or "no-store" in control or "private" in control or "expires" in headers
+    if trace.method != "GET" or per_user or cached or trace.writes or trace.wall_ms < LEAST_MS:
+        return
+    if any("cache.UpdateCacheMiddleware" in name for name in trace.info["middleware"]):
+        return
+    yield Candidate(
+        finding=Finding(
+            area="caching", kind="uncached_view", file=trace.view["file"], line=trace.view["line"],
+            queries_before=len(trace.queries), why=f"nobody is logged in, and every request takes {trace.wall_ms:.3g} ms",
+            fix="from django.views.decorators.cache import cache_page\n@cache_page(60)",
+            hazard=f"answers may be a minute old; counted with {trace.hit_rate:.0%} hits",
+            **around(trace.hit_rate * (trace.wall_ms - HIT_MS)),
+        ),
+        patches=(
+            {
+                "do": "wrap", "first": ["django.middleware.cache.UpdateCacheMiddleware"],
+                "last": ["django.middleware.cache.FetchFromCacheMiddleware"],
+            },
+        ),
+        share=trace.hit_rate,
+    )  # fmt: skip
+
+
+def session(trace: Trace) -> Iterator[Candidate]:
+    """Find sessions that are fetched from the database for every request."""
+    mine = [query for query in trace.queries if "django_session" in query["sql"] and not query["writes"]]
+    if not mine or trace.info["session_engine"] != "django.contrib.sessions.backends.db":
+        return
+    yield Candidate(
+        finding=Finding(
+            area="caching", kind="uncached_session", queries_before=len(trace.queries),
+            why=f"{len(mine)} query for the session of every request",
+            fix='# in the settings:\nSESSION_ENGINE = "django.contrib.sessions.backends.cached_db"',
+            hazard="needs a cache that all processes share", **around(sum(map(trace.cost_ms, mine))),
+        ),
+        patches=({"do": "session_engine"},),
+    )  # fmt: skip
+
+
+def loader(trace: Trace) -> Iterator[Candidate]:
+    """Find templates that are read and compiled for every request."""
+    if trace.info["cached"] or not trace.seen["nodes"]:
+        return
+    yield Candidate(
+        finding=Finding(
+            area="templates", kind="loader_off", queries_before=len(trace.queries),
+            why="the cached template loader is off",
+            fix='# in OPTIONS of TEMPLATES:\n"loaders": [("django.template.loaders.cached.Loader", [… those of now …])]',
+            hazard="a changed template shows after a restart", **around(_templates_ms(trace) * 0.4),
+        ),
+        patches=({"do": "cached_loader"},),
+    )  # fmt: skip
+
+
+def heavy_template(trace: Trace) -> Iterator[Candidate]:
+    """Find templates that are included again and again, and take a good part of the time."""
+    includes = [node for node in trace.seen["nodes"] if node["node"] in ("IncludeNode", "InclusionNode")]
+    for node in includes:
+        cost = node["wall_s"] * 1e3 * trace.scale
+        if node["times"] >= OFTEN and cost >= HEAVY * trace.wall_ms and _templates_ms(trace) >= HEAVY * trace.wall_ms:
+            yield Candidate(
+                finding=Finding(
+                    area="templates", kind="heavy_template", template=node["template"], template_line=node["line"],
+                    queries_before=len(trace.queries), why=f"included {node['times']} times, {cost:.3g} ms in all",
+                    fix="{# put the included lines here, or include once and loop inside: #}\n{% include … %}",
+                    **around(cost * 0.4),
+                )
+            )  # fmt: skip
+            return
+
+
+def _templates_ms(trace: Trace) -> float:
+    return float(trace.seen["parts"].get("templates", [0.0, 0.0])[0]) * 1e3 * trace.scale

@@ -1,0 +1,129 @@
+"""Relations that are followed object by object, and prefetches that nobody uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from workbench.endpoint.findings.candidate import Candidate
+from workbench.endpoint.findings.trace import FEWEST, QUERY_MS, ROW_MS, Trace, around, by, most
+from workbench.results import Finding
+
+SINGLE = ("fk", "one", "inheritance")
+_KINDS = {
+    "fk": "n_plus_one_fk", "one": "n_plus_one_reverse", "reverse": "n_plus_one_reverse", "m2m": "n_plus_one_m2m",
+    "generic": "n_plus_one_generic", "inheritance": "n_plus_one_inheritance",
+}  # fmt: skip
+_SITES = {
+    "context_processor": "n_plus_one_context_processor", "method_field": "n_plus_one_method_field",
+    "serializer": "n_plus_one_serializer",
+}  # fmt: skip
+
+
+def n_plus_one(trace: Trace) -> Iterator[Candidate]:
+    """Find relations that cost a query for every object of a queryset."""
+    followed = []
+    for query in trace.queries:
+        cause = trace.cause(query)
+        if cause is None or cause[2] not in _KINDS or query["writes"]:
+            continue
+        number, path = trace.root(cause[0], cause[1])
+        if trace.fetches[number]["rows"] > 1:
+            followed.append((query, number, path, cause[2]))
+
+    def key(item: Any) -> Any:
+        query, number, path, kind = item
+        fetch = trace.fetches[number]
+        return (fetch["model"], str(fetch["made"]), path, kind, query["layer"] == "middleware")
+
+    for _, group in by(followed, key):
+        if len(group) >= FEWEST:
+            yield _candidate(trace, group)
+
+
+def _candidate(trace: Trace, group: list[Any]) -> Candidate:
+    query, number, path, kind = group[0]
+    queries = [item[0] for item in group]
+    root = trace.fetches[number]
+    template, template_line = most([(item["template"], item["template_line"]) for item in queries])
+    file, line = trace.place_of(root)
+    fetched = [trace.fetches[item["fetch"]] for item in queries if item["fetch"] is not None]
+    filtered = any(len(one["filters"]) > 1 or one["sliced"] for one in fetched) and kind not in SINGLE
+    joins = kind in SINGLE and all(step in SINGLE for step in _steps(trace, number, path, kind))
+    how = "select_related" if joins else "prefetch_related"
+    saved = sum(map(trace.cost_ms, queries))
+    rows = root["rows"] if joins else max(root["rows"], sum(one["rows"] for one in fetched))
+    cost = ROW_MS * rows + (0.0 if joins else QUERY_MS)
+    finding = Finding(
+        area="lazy", kind=_kind(queries, path, kind), file=file, line=line, template=template,
+        template_line=template_line, queries_before=len(trace.queries),
+        why=f"{len(queries)} queries, one for {path.replace('__', '.')} of each {root['model']}",
+        fix=_fix(root["model"], how, path, filtered), **around(saved - cost),
+        hazard="" if joins else "objects of the relation are all held in memory",
+    )  # fmt: skip
+    if filtered:
+        return Candidate(finding=finding)
+    patch = {
+        "do": "relations", "model": root["model"], "line": root["made"],
+        "select" if joins else "prefetch": [path],
+    }  # fmt: skip
+    return Candidate(finding=finding, patches=(patch,))
+
+
+def _steps(trace: Trace, number: int, path: str, kind: str) -> list[str]:
+    """Return the kinds of the relations on a path, as far as they were followed by queries."""
+    if "__" not in path:
+        return [kind]
+    known = {(cause[0], cause[1]): cause[2] for query in trace.queries if (cause := trace.cause(query)) is not None}
+    steps, names = [], path.split("__")
+    for end in range(1, len(names)):
+        above = "__".join(names[:end])
+        prefetched = above in trace.fetches[number]["prefetches"]
+        steps.append("m2m" if prefetched else known.get((number, above), "fk"))
+    return [*steps, kind]
+
+
+def _kind(queries: list[dict[str, Any]], path: str, kind: str) -> str:
+    site, layer, template = most([(item["site"], item["layer"], bool(item["template"])) for item in queries])
+    if site in _SITES:
+        return _SITES[site]
+    if layer == "middleware":
+        return "n_plus_one_middleware"
+    if site == "property" and template:
+        return "n_plus_one_template_property"
+    if kind in ("generic", "inheritance"):
+        return _KINDS[kind]
+    return "n_plus_one_nested" if "__" in path else _KINDS[kind]
+
+
+def _fix(model: str, how: str, path: str, filtered: bool) -> str:
+    name = model.rpartition(".")[2]
+    if filtered:
+        return f"from django.db.models import Prefetch\n{name} queryset: .prefetch_related(Prefetch({path!r}, queryset=…))"
+    return f'# the queryset of {name} that is made here:\n….{how}("{path}")'
+
+
+def unused_prefetch(trace: Trace) -> Iterator[Candidate]:
+    """Find prefetches whose objects nobody looks at."""
+    used = {(int(number), str(path)) for number, path in trace.seen["used"]}
+    for number, fetch in enumerate(trace.fetches):
+        lookups = {name.partition("__")[0] for name in fetch["prefetches"]}
+        unused = sorted(name for name in lookups if (number, name) not in used)
+        if not unused or not fetch["rows"]:
+            continue
+        mine = [
+            query for query in trace.queries
+            if query["fetch"] is not None and trace.fetches[query["fetch"]]["prefetch"]
+            and trace.fetches[query["fetch"]]["parent"][0] == number
+            and str(trace.fetches[query["fetch"]]["parent"][1]) in unused
+        ]  # fmt: skip
+        file, line = trace.place_of(fetch)
+        yield Candidate(
+            finding=Finding(
+                area="lazy", kind="unused_prefetch", file=file, line=line, queries_before=len(trace.queries),
+                why=f"{', '.join(unused)} of {fetch['rows']} {fetch['model']} fetched, and not looked at",
+                fix=f"# drop it from this queryset:\n.prefetch_related({', '.join(map(repr, unused))})",
+                **around(sum(map(trace.cost_ms, mine))),
+            ),
+            patches=({"do": "no_prefetch", "model": fetch["model"], "line": fetch["made"], "lookups": unused},),
+        )  # fmt: skip

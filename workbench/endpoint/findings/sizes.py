@@ -1,0 +1,73 @@
+"""Rows that are fetched to be counted, skipped or looked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from workbench.endpoint.findings.candidate import Candidate
+from workbench.endpoint.findings.trace import QUERY_MS, Trace, around
+from workbench.results import Finding
+
+#: An offset from which on skipping rows costs; fewer rows than that are as well fetched as counted.
+DEEP, MANY = 1000, 20
+
+
+def sizes(trace: Trace) -> Iterator[Candidate]:
+    """Find ``len`` and ``bool`` of querysets whose rows nobody uses."""
+    for access in trace.seen["accesses"]:
+        number = access["fetch"]
+        if number is None or trace.seen["uses"].get(str(number)) or trace.fetches[number]["rows"] < MANY:
+            continue
+        fetch = trace.fetches[number]
+        length = access["how"] == "__len__"
+        made = access["line"] if access["direct"] else fetch["made"]
+        file, line = (made[0], made[1]) if made else trace.place_of(fetch)
+        cost = fetch["wall_s"] * 1e3 * trace.scale
+        yield Candidate(
+            finding=Finding(
+                area="database", kind="len_of_queryset" if length else "bool_of_queryset", file=file, line=line,
+                template=access["template"], template_line=access["template_line"],
+                queries_before=len(trace.queries), why=f"{fetch['rows']:,} rows of {fetch['model']} are fetched for it",
+                fix="queryset.count()  # in the place of len(queryset)" if length
+                else "queryset.exists()  # in the place of the queryset as a truth",
+                **around(cost - QUERY_MS),
+            ),
+            patches=({"do": "size", "model": fetch["model"], "line": fetch["made"]},),
+        )  # fmt: skip
+
+
+def deep_offset(trace: Trace) -> Iterator[Candidate]:
+    """Find pages so far behind that skipping the rows before them costs."""
+    for query in trace.queries:
+        fetch = trace.fetches[query["fetch"]] if query["fetch"] is not None else None
+        if fetch and fetch["offset"] >= DEEP and not fetch["prefetch"]:
+            file, line = trace.place_of(fetch)
+            order = fetch["orders"][0][1] if fetch["orders"] else "pk"
+            yield Candidate(
+                finding=Finding(
+                    area="database", kind="deep_offset", file=file, line=line, queries_before=len(trace.queries),
+                    why=f"{fetch['offset']:,} rows are skipped",
+                    fix=f"queryset.filter({order}__gt=last_of_the_page_before)[:size]",
+                    hazard="pages are reached one after the other, not by number",
+                    **around(query["wall_s"] * 1e3 * trace.scale * 0.8),
+                )
+            )  # fmt: skip
+
+
+def paginator_count(trace: Trace) -> Iterator[Candidate]:
+    """Find counts of all rows that take a good part of a page's time."""
+    sliced = {fetch["model"] for fetch in trace.fetches if fetch["sliced"]}
+    for query in trace.queries:
+        fetch = trace.fetches[query["fetch"]] if query["fetch"] is not None else None
+        if fetch and fetch["how"] == "count" and fetch["model"] in sliced and not fetch["parent"]:
+            cost = trace.cost_ms(query)
+            if cost >= max(2.0, 0.15 * trace.wall_ms):
+                file, line = trace.place_of(fetch)
+                yield Candidate(
+                    finding=Finding(
+                        area="database", kind="paginator_count", file=file, line=line,
+                        queries_before=len(trace.queries), why=f"counting {fetch['model']} takes {cost:.3g} ms",
+                        fix="class Counted(Paginator):\n    count = cached_property(lambda self: cache.get_or_set(…))",
+                        hazard="the number of pages may be some seconds old", **around(cost),
+                    )
+                )  # fmt: skip

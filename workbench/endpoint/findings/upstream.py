@@ -1,0 +1,27 @@
+"""Other services that are asked one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from workbench.endpoint.findings.candidate import Candidate
+from workbench.endpoint.findings.trace import Trace, around, most
+from workbench.results import Finding
+
+
+def serial(trace: Trace) -> Iterator[Candidate]:
+    """Find calls of other services that wait for each other."""
+    calls = trace.seen["upstream"]
+    ends = [call["began_s"] + call["wall_s"] for call in calls]
+    if len(calls) < 2 or any(call["began_s"] < end for call, end in zip(calls[1:], ends[:-1], strict=True)):
+        return
+    times = [call["wall_s"] * 1e3 for call in calls]
+    line = most([call["line"] for call in calls]) or [trace.view["file"], trace.view["line"]]
+    yield Candidate(
+        finding=Finding(
+            area="upstream", kind="serial_upstream", file=line[0], line=line[1], queries_before=len(trace.queries),
+            why=f"{len(calls)} calls take {sum(times):.3g} ms, one after the other",
+            fix="with ThreadPoolExecutor() as pool:\n    answers = list(pool.map(ask, urls))",
+            hazard="the other side gets all calls at once", **around(sum(times) - max(times)),
+        )
+    )  # fmt: skip

@@ -1,0 +1,266 @@
+"""The child's side of the conversation: one order a line, one reply a line, both JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from typing import Any, Callable
+
+from . import guards
+from .drive import Driver, EndlessError, as_reply
+from .origins import Origins
+from .patches import Arm
+from .places import Places
+from .record import Recorder
+
+
+class Refused(Exception):  # noqa: N818
+    """An order that can't be carried out: ``kind`` says why."""
+
+    def __init__(self, kind: str, text: str = "") -> None:
+        super().__init__(text or kind)
+        self.kind = kind
+
+
+class Project:
+    """The user's project in this process; each public method is an order."""
+
+    def __init__(self) -> None:
+        self.places: Any = None
+        self.driver: Any = None
+
+    def load(self, root: str, settings: str, private: str) -> dict[str, Any]:
+        """Import the settings, with the guards up, and say what they hold that the parent has to know."""
+        self.private = private
+        guards.before_anything(private)
+        sys.path.insert(0, root)
+        os.chdir(root)
+        os.environ["DJANGO_SETTINGS_MODULE"] = settings
+        self.places = Places(root)
+        try:
+            import django
+        except ImportError:
+            raise Refused("no django") from None
+        from django.conf import settings as loaded
+
+        try:
+            databases = loaded.DATABASES
+        except Exception as error:
+            raise Refused("settings", _told(error, self.places)) from None
+        guards.guard_settings(loaded, private)
+        self.places.use_apps(list(loaded.INSTALLED_APPS))
+        names = ("ENGINE", "NAME", "HOST", "PORT", "USER", "PASSWORD")
+        return {
+            "django": django.get_version(), "python": sys.version.split()[0], "debug": bool(loaded.DEBUG),
+            "databases": {
+                alias: {name: str(known.get(name) or "") for name in names} for alias, known in databases.items()
+            },
+            "middleware": list(loaded.MIDDLEWARE), "session_engine": loaded.SESSION_ENGINE,
+            "login_url": str(loaded.LOGIN_URL), "apps": list(loaded.INSTALLED_APPS),
+        }  # fmt: skip
+
+    def setup(self, databases: dict[str, Any], track: bool, read_only: bool) -> dict[str, Any]:
+        """Put the copies in the place of the databases, set Django up, and verify where it is connected."""
+        from django.conf import settings
+
+        for alias, place in databases.items():
+            known = settings.DATABASES[alias]
+            known.update(place)
+            options = known.setdefault("OPTIONS", {})
+            if "sqlite3" in known["ENGINE"] and not read_only:
+                guards.allow_database(place["NAME"])
+            elif read_only:
+                _make_read_only(known)
+            else:
+                for name in ("service", "passfile", "sslmode", "sslrootcert", "sslcert", "sslkey", "pool"):
+                    options.pop(name, None)
+        if read_only:
+            settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+        import django
+
+        origins = Origins(self.places)
+        if track:
+            origins.install()
+        guards.guard_django(self.private)
+        try:
+            django.setup()
+            self.driver = Driver()
+        except ModuleNotFoundError as error:
+            raise Refused("missing package", str(error.name)) from None
+        except Exception as error:
+            raise Refused("setup", _told(error, self.places)) from None
+        self.arm = Arm(self.driver, origins)
+        where = _connected_to(read_only)
+        guards.counts.clear()
+        guards.refused.clear()
+        return {"connected": where}
+
+    def login(self, user: str) -> dict[str, Any]:
+        """Log a user in."""
+        from django.core.exceptions import ObjectDoesNotExist
+
+        try:
+            self.driver.login(user)
+        except ObjectDoesNotExist:
+            raise Refused("no user", user) from None
+        except Exception as error:
+            raise Refused("login", _told(error, self.places)) from None
+        return {}
+
+    def view_of(self, path: str) -> dict[str, Any]:
+        """Say which function answers a path."""
+        import inspect
+
+        from django.urls import resolve
+
+        try:
+            match = resolve(path.partition("?")[0])
+        except Exception:
+            return {"file": "", "line": 0, "name": ""}
+        view = getattr(match.func, "view_class", None) or getattr(match.func, "cls", None) or match.func
+        view = inspect.unwrap(view)
+        try:
+            file, line = inspect.getsourcefile(view) or "", inspect.getsourcelines(view)[1]
+        except (TypeError, OSError):
+            file, line = "", 0
+        return {"file": file, "line": line, "name": getattr(view, "__name__", "")}
+
+    def templates(self) -> dict[str, Any]:
+        """Say whether the cached template loader is at work."""
+        from django.template import engines
+        from django.template.backends.django import DjangoTemplates
+        from django.template.loaders.cached import Loader
+
+        found = [one.engine for one in engines.all() if isinstance(one, DjangoTemplates)]
+        return {"cached": all(any(isinstance(one, Loader) for one in engine.template_loaders) for engine in found)}
+
+    def request(self, request: dict[str, Any], times: int, body: bool) -> dict[str, Any]:
+        """Make a request some times; the answer is the last one's."""
+        answers = []
+        for _ in range(times):
+            told = self._answer(request)
+            answers.append([told["wall_s"], told["cpu_s"], told["queued_s"]])
+        reply = as_reply(told, body)
+        failure = self.driver.failure
+        return {**reply, "times": answers, "failure": _told(failure, self.places) if failure else ""}
+
+    def record(self, request: dict[str, Any], patches: list[dict[str, Any]], plans: bool) -> dict[str, Any]:
+        """Make a request under hooks."""
+        if patches:
+            self.arm.set(patches)
+            self.arm.origins.models = None
+        recorder = Recorder(self.places)
+        with recorder:
+            told = self._answer(request)
+        if patches:
+            self.arm.set([])
+            self.arm.origins.models = None
+        found = recorder.found()
+        found["wall_s"], found["cpu_s"], found["status"] = told["wall_s"], told["cpu_s"], told["status"]
+        found["effects"], found["refused"] = dict(guards.counts), dict(guards.refused)
+        found["plans"] = recorder.plans() if plans else {}
+        return found
+
+    def selectivity(self, table: str, column: str) -> dict[str, Any]:
+        """Say how many rows a table has, and how many values a column."""
+        from django.db import connection
+
+        quote = connection.ops.quote_name
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT COUNT(*), COUNT(DISTINCT {quote(column)}) FROM {quote(table)}")
+            rows, values = cursor.fetchone()
+        return {"rows": rows, "values": values}
+
+    def set_arm(self, patches: list[dict[str, Any]]) -> dict[str, Any]:
+        """Put fixes in force."""
+        try:
+            self.arm.set(patches)
+        except Exception as error:
+            raise Refused("patch", _told(error, self.places)) from None
+        return {}
+
+    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = self.driver.answer(
+            request["path"], request["method"], request.get("data"), request.get("headers", {})
+        )
+        return found
+
+
+def _make_read_only(known: dict[str, Any]) -> None:
+    options = known["OPTIONS"]
+    if "sqlite3" in known["ENGINE"]:
+        known["NAME"] = f"file:{known['NAME']}?mode=ro"
+        options["uri"] = True
+    elif "postgresql" in known["ENGINE"]:
+        options["options"] = f"{options.get('options', '')} -c default_transaction_read_only=on".strip()
+    else:
+        from django.db.backends.signals import connection_created
+
+        connection_created.connect(_refuse_writes, weak=False)
+
+
+def _refuse_writes(connection: Any, **_: Any) -> None:
+    def reads_only(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
+        if not str(sql).lstrip().lower().startswith(("select", "show", "set ", "with", "explain")):
+            guards.count("writes")
+            raise PermissionError("the study only reads this database")
+        return execute(sql, params, many, context)
+
+    connection.execute_wrappers.append(reads_only)
+
+
+def _connected_to(read_only: bool) -> dict[str, str]:
+    """Ask each database where it is; the parent compares that with its copies."""
+    from django.db import connections
+
+    found = {}
+    for alias in connections:
+        connection = connections[alias]
+        with connection.cursor() as cursor:
+            if connection.vendor == "sqlite":
+                cursor.execute("PRAGMA database_list")
+                found[alias] = str(cursor.fetchone()[2])
+            elif connection.vendor == "postgresql":
+                cursor.execute("SELECT current_database(), inet_server_port()")
+                name, port = cursor.fetchone()
+                found[alias] = f"{name}:{port}"
+        connection.close()
+    return found
+
+
+def _told(error: BaseException, places: Places) -> str:
+    """Say an exception's type, its text where that is of the settings, and the user's line it came from."""
+    at, trace = "", error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if places.kind(file) == 1:
+            at = f" at {file}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    text = str(error).strip().partition("\n")[0][:200]
+    return f"{type(error).__name__}: {text}{at}" if text else f"{type(error).__name__}{at}"
+
+
+def serve(fd: int) -> None:
+    """Carry out orders until the socket is closed."""
+    channel = socket.socket(fileno=fd)
+    os.set_inheritable(fd, False)
+    project = Project()
+    with channel.makefile("rw", encoding="utf-8", newline="\n") as lines:
+        for line in lines:
+            order = json.loads(line)
+            lines.write(json.dumps(_carried_out(getattr(project, order.pop("do")), order)) + "\n")
+            lines.flush()
+    os._exit(0)
+
+
+def _carried_out(work: Callable[..., Any], order: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {"done": work(**order)}
+    except Refused as error:
+        return {"error": error.kind, "text": str(error)}
+    except EndlessError as error:
+        return {"error": "endless", "text": str(error)}
+    except (Exception, SystemExit) as error:
+        return {"error": "failed", "text": f"{type(error).__name__}: {error}".partition("\n")[0]}

@@ -1,0 +1,49 @@
+"""Every queryset knows the line of the user's that made it, from the import of the project on."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from .places import Line, Places
+
+
+class Origins:
+    """Follows querysets from the line that made them; ``models`` limits that to some, None means all."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self.models: Optional[set[str]] = None
+
+    def install(self) -> None:
+        """Hook the two ways to make a queryset: from a manager, and from another queryset."""
+        from django.db.models.manager import BaseManager
+        from django.db.models.query import QuerySet
+
+        chain, of_manager, all_of = QuerySet._chain, BaseManager.get_queryset, BaseManager.all
+
+        def _chain(this: Any) -> Any:
+            clone = chain(this)
+            made = this.__dict__
+            if "_wb_relation" in made:
+                clone._wb_relation = made["_wb_relation"]
+            self._mark(clone, made.get("_wb_line"))
+            return clone
+
+        def get_queryset(this: Any) -> Any:
+            made = of_manager(this)
+            self._mark(made, made.__dict__.get("_wb_line"))
+            return made
+
+        def all_(this: Any) -> Any:
+            made = all_of(this)
+            self._mark(made, made.__dict__.get("_wb_line"))
+            return made
+
+        QuerySet._chain, BaseManager.get_queryset, BaseManager.all = _chain, get_queryset, all_
+
+    def _mark(self, queryset: Any, before: Optional[Line]) -> None:
+        """Note the line: the caller's where it is the user's own, else the one before."""
+        if self.models is not None and queryset.model._meta.label not in self.models:
+            return
+        where = self.places.where(2)
+        queryset._wb_line = where.line if where.direct or before is None else before

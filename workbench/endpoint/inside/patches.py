@@ -1,0 +1,275 @@
+"""Fixes as they are tried: each changes Django in this process alone, until the next arm."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any, Callable, Optional
+
+from .origins import Origins
+
+
+class Arm:
+    """The fixes that are in force in this process."""
+
+    def __init__(self, driver: Any, origins: Origins) -> None:
+        self.driver = driver
+        self.origins = origins
+        self._undo = ExitStack()
+        self._lookups: list[dict[str, Any]] = []
+
+    def set(self, patches: list[dict[str, Any]]) -> None:
+        """Undo what was in force, and put these patches in force."""
+        self._undo.close()
+        self._undo = ExitStack()
+        self.driver.make_handler()
+        self.origins.models = {patch["model"] for patch in patches if patch.get("model")}
+        querysets = [patch for patch in patches if patch["do"] in ("relations", "only", "defer")]
+        if querysets:
+            self._change_querysets(querysets)
+        for patch in patches:
+            if patch not in querysets:
+                getattr(self, "_" + patch["do"])(patch)
+
+    def _replace(self, owner: Any, name: str, new: Any) -> None:
+        plain = owner.__dict__[name]
+        setattr(owner, name, new)
+        self._undo.callback(setattr, owner, name, plain)
+
+    def _change_querysets(self, patches: list[dict[str, Any]]) -> None:
+        """Add relations to the querysets of some lines, or limit their columns, just before they are fetched."""
+        from django.db.models.query import QuerySet
+
+        fetch_all = QuerySet._fetch_all
+        models = {patch["model"] for patch in patches}
+
+        def _fetch_all(this: Any) -> Any:
+            if this._result_cache is None and this.model._meta.label in models and this._fields is None:
+                for patch in patches:
+                    if _is_of(this, patch):
+                        _change(this, patch)
+            return fetch_all(this)
+
+        self._replace(QuerySet, "_fetch_all", _fetch_all)
+
+    def _memo(self, patch: dict[str, Any]) -> None:
+        """Answer equal queries of a request once: what is asked for the second time comes from the first."""
+        from django.core.signals import request_started
+        from django.db.models.query import QuerySet
+
+        kept: dict[Any, Any] = {}
+
+        def forget(**_: Any) -> None:
+            kept.clear()
+
+        request_started.connect(forget, weak=False)
+        self._undo.callback(request_started.disconnect, forget)
+        fetch_all, get = QuerySet._fetch_all, QuerySet.get
+        model = patch["model"]
+
+        def _get(this: Any, *args: Any, **options: Any) -> Any:
+            if this.model._meta.label != model or args or this.query.where.children or this._result_cache is not None:
+                return get(this, *args, **options)
+            key = ("get", repr(options), this.query.deferred_loading, str(this.query.select_related))
+            if key not in kept:
+                kept[key] = get(this, *args, **options)
+            return kept[key]
+
+        def _fetch_all(this: Any) -> Any:
+            if this._result_cache is not None or this.model._meta.label != model:
+                return fetch_all(this)
+            key = (*_sql_of(this), this._iterable_class, str(this._prefetch_related_lookups))
+            if key in kept:
+                this._result_cache = kept[key]
+            fetch_all(this)
+            kept[key] = this._result_cache
+            return None
+
+        def kept_call(name: str) -> Callable[..., Any]:
+            plain = getattr(QuerySet, name)
+
+            def call(this: Any) -> Any:
+                if this._result_cache is not None or this.model._meta.label != model:
+                    return plain(this)
+                key = (name, *_sql_of(this))
+                if key not in kept:
+                    kept[key] = plain(this)
+                return kept[key]
+
+            return call
+
+        self._replace(QuerySet, "get", _get)
+        self._replace(QuerySet, "_fetch_all", _fetch_all)
+        for name in ("count", "exists"):
+            self._replace(QuerySet, name, kept_call(name))
+
+    def _preload(self, patch: dict[str, Any]) -> None:
+        """Stand in for ``in_bulk``: the first ``get`` of a line by one field fetches what the last request asked for."""
+        from django.core.signals import request_started
+        from django.db.models.query import QuerySet
+
+        wanted: set[Any] = set()
+        kept: dict[Any, Any] = {}
+        get = QuerySet.get
+        model = patch["model"]
+
+        def forget(**_: Any) -> None:
+            kept.clear()
+
+        request_started.connect(forget, weak=False)
+        self._undo.callback(request_started.disconnect, forget)
+
+        def _get(this: Any, *args: Any, **options: Any) -> Any:
+            if this.model._meta.label != model or args or len(options) != 1 or this.query.where.children:
+                return get(this, *args, **options)
+            ((name, value),) = options.items()
+            try:
+                value = this.model._meta.get_field(this.model._meta.pk.name if name == "pk" else name).to_python(value)
+            except Exception:
+                return get(this, *args, **options)
+            if not kept and len(wanted) > 1:
+                attribute = "pk" if name == "pk" else name
+                for found in this.filter(**{f"{name}__in": list(wanted)}):
+                    kept[(name, getattr(found, attribute))] = found
+            wanted.add(value)
+            if (name, value) not in kept:
+                kept[(name, value)] = get(this, *args, **options)
+            return kept[(name, value)]
+
+        self._replace(QuerySet, "get", _get)
+
+    def _size(self, patch: dict[str, Any]) -> None:
+        """``len(queryset)`` counts, ``bool(queryset)`` asks whether there is one."""
+        from django.db.models.query import QuerySet
+
+        sized, truth = QuerySet.__len__, QuerySet.__bool__
+
+        def __len__(this: Any) -> int:
+            if this._result_cache is None and _is_of(this, patch):
+                return int(this.count())
+            return int(sized(this))
+
+        def __bool__(this: Any) -> bool:
+            if this._result_cache is None and _is_of(this, patch):
+                return bool(this.exists())
+            return bool(truth(this))
+
+        self._replace(QuerySet, "__len__", __len__)
+        self._replace(QuerySet, "__bool__", __bool__)
+
+    def _no_prefetch(self, patch: dict[str, Any]) -> None:
+        from django.db.models.query import QuerySet
+
+        fetch_all = QuerySet._fetch_all
+        unused = set(patch["lookups"])
+
+        def _fetch_all(this: Any) -> Any:
+            if this._result_cache is None and this._prefetch_related_lookups and _is_of(this, patch):
+                this._prefetch_related_lookups = tuple(
+                    one
+                    for one in this._prefetch_related_lookups
+                    if str(getattr(one, "prefetch_to", one)).partition("__")[0] not in unused
+                )
+            return fetch_all(this)
+
+        self._replace(QuerySet, "_fetch_all", _fetch_all)
+
+    def _index(self, patch: dict[str, Any]) -> None:
+        """Make an index on the copy, and drop it in the end."""
+        from django.db import connection
+
+        quote = connection.ops.quote_name
+        columns = ", ".join(map(quote, patch["columns"]))
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE INDEX workbench_try ON {quote(patch['table'])} ({columns})")
+
+        def drop() -> None:
+            with connection.cursor() as cursor:
+                cursor.execute("DROP INDEX workbench_try")
+
+        self._undo.callback(drop)
+
+    def _wrap(self, patch: dict[str, Any]) -> None:
+        """Put one of Django's own middlewares around all others."""
+        from django.conf import settings
+        from django.core.cache import caches
+
+        plain = list(settings.MIDDLEWARE)
+        settings.MIDDLEWARE = [*patch["first"], *plain, *patch.get("last", [])]
+        kept_s = settings.CACHE_MIDDLEWARE_SECONDS
+        settings.CACHE_MIDDLEWARE_SECONDS = 600
+        try:
+            caches[settings.CACHE_MIDDLEWARE_ALIAS].clear()
+            self.driver.make_handler()
+        finally:
+            settings.MIDDLEWARE, settings.CACHE_MIDDLEWARE_SECONDS = plain, kept_s
+        self._undo.callback(caches[settings.CACHE_MIDDLEWARE_ALIAS].clear)
+
+    def _session_engine(self, patch: dict[str, Any]) -> None:
+        from django.conf import settings
+
+        plain = settings.SESSION_ENGINE
+        settings.SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+        try:
+            self.driver.make_handler()
+        finally:
+            settings.SESSION_ENGINE = plain
+
+    def _cached_loader(self, patch: dict[str, Any]) -> None:
+        from django.template import engines
+        from django.template.backends.django import DjangoTemplates
+        from django.template.loaders.cached import Loader
+
+        for backend in engines.all():
+            if isinstance(backend, DjangoTemplates):
+                plain = backend.engine.template_loaders
+                if any(isinstance(loader, Loader) for loader in plain):
+                    continue
+                cached = Loader(backend.engine, [])
+                cached.loaders = plain
+                backend.engine.__dict__["template_loaders"] = [cached]
+                self._undo.callback(backend.engine.__dict__.__setitem__, "template_loaders", plain)
+
+    def _nothing(self, patch: dict[str, Any]) -> None:
+        """Change nothing: what is called a gain then is noise."""
+
+
+def _is_of(queryset: Any, patch: dict[str, Any]) -> bool:
+    """Say whether a queryset is the one of a patch: of its model, made at its line."""
+    line: Optional[Any] = patch.get("line")
+    if queryset.model._meta.label != patch["model"]:
+        return False
+    made = queryset.__dict__.get("_wb_line")
+    return (list(made) if made else None) == line
+
+
+def _change(queryset: Any, patch: dict[str, Any]) -> None:
+    query = queryset.query
+    if patch.get("all"):
+        query.clear_deferred_loading()
+    elif patch.get("fields") is not None:
+        query.add_immediate_loading(patch["fields"])
+    known = query.select_related
+    if patch.get("select") and known is not True:
+        query.select_related = known or {}
+        fields = [*_paths(known or {}), *patch["select"]]
+        query.add_select_related(fields)
+    if patch.get("prefetch"):
+        have = {str(getattr(one, "prefetch_to", one)) for one in queryset._prefetch_related_lookups}
+        new = tuple(one for one in patch["prefetch"] if one not in have)
+        queryset._prefetch_related_lookups = (*queryset._prefetch_related_lookups, *new)
+
+
+def _paths(tree: dict[str, Any], above: str = "") -> list[str]:
+    found: list[str] = []
+    for name, below in tree.items():
+        path = f"{above}__{name}" if above else name
+        found += [path, *_paths(below, path)]
+    return found
+
+
+def _sql_of(queryset: Any) -> tuple[str, str]:
+    try:
+        sql, params = queryset.query.sql_with_params()
+    except Exception:  # an empty result set has no SQL
+        return (f"none {id(queryset)}", "")
+    return sql, repr(params)

@@ -1,0 +1,151 @@
+"""Try a fix: the project as it is and the project with it, request by request, in pairs."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import gzip
+import random
+import re
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from workbench.comparison.statistics import Interval, interval, is_look
+from workbench.endpoint.children import Child, ChildError
+from workbench.endpoint.findings import Candidate
+from workbench.results import Finding
+
+#: A round takes at least so long in each arm, by repeating short requests.
+ROUND_S = 0.02
+MOST_TIMES, MOST_ROUNDS = 20, 64
+#: Two processes of the same code differ by so much: a smaller gain is none.
+LEAST = 1.02
+#: An interval this narrow needs no more rounds.
+PRECISION = 0.03
+_TOKEN = re.compile(rb"[A-Za-z0-9_]+|[^A-Za-z0-9_]")
+
+Request = dict[str, Any]
+
+
+@dataclass
+class Arms:
+    """The two processes, the request, and what the bare answers look like."""
+
+    bare: Child
+    fixed: Child
+    request: Request
+    wall_s: float
+    link_bits: float
+    rivals: int
+    status: int = 200
+    queries: int = 0
+    sample: Sequence[bytes] = ()
+    random: random.Random = field(default_factory=lambda: random.Random(0))
+
+    @property
+    def times(self) -> int:
+        """How often a round makes the request in each arm."""
+        return max(1, min(MOST_TIMES, round(ROUND_S / max(self.wall_s, 1e-6))))
+
+
+def body_of(child: Child, request: Request) -> tuple[int, bytes, dict[str, Any]]:
+    """Make a request and return status, body and reply."""
+    reply = child.order("request", request=request, times=1, body=True)
+    body = base64.b64decode(reply.pop("body"))
+    if reply["headers"].get("content-encoding") == "gzip":
+        body = gzip.decompress(body)
+    return reply["status"], body, reply
+
+
+def same_but_for_tokens(bare: Sequence[bytes], answer: bytes) -> bool:
+    """Say whether an answer is the same as bare ones, but for tokens in which these differ among themselves.
+
+    Examples
+    --------
+    >>> same_but_for_tokens([b"token=abc 5 books", b"token=def 5 books"], b"token=xyz 5 books")
+    True
+    >>> same_but_for_tokens([b"token=abc 5 books", b"token=def 5 books"], b"token=xyz 4 books")
+    False
+    """
+    if answer in bare:
+        return True
+    split = [_TOKEN.findall(body) for body in bare]
+    found = _TOKEN.findall(answer)
+    if any(len(tokens) != len(found) for tokens in split):
+        return False
+    return all(len(set(known)) > 1 or known[0] == token for *known, token in zip(*split, found, strict=True))
+
+
+def seconds_of(times: Sequence[Sequence[float]]) -> float:
+    """Return the time of some requests without what they waited for a core: others' work is not theirs."""
+    return sum(max(wall - queued, cpu, 1e-7) for wall, cpu, queued in times)
+
+
+def tried(arms: Arms, candidate: Candidate, until_s: float) -> tuple[Finding, dict[str, list[float]]]:
+    """Try a candidate; return its finding with what came of it, and the raw times.
+
+    Parameters
+    ----------
+    arms
+        The two children.
+    candidate
+        With patches.
+    until_s
+        On the monotonic clock: no round begins later.
+    """
+    finding = candidate.finding
+    try:
+        arms.fixed.order("set_arm", patches=list(candidate.patches))
+        return _tried(arms, candidate, until_s)
+    except ChildError as error:
+        if error.kind in ("gone", "endless"):
+            raise
+        return dataclasses.replace(finding, verdict="can't be tried", hazard=str(error)), {}
+    finally:
+        arms.fixed.order("set_arm", patches=[])
+
+
+def _tried(arms: Arms, candidate: Candidate, until_s: float) -> tuple[Finding, dict[str, list[float]]]:
+    finding = candidate.finding
+    request = {**arms.request, "headers": {**arms.request.get("headers", {}), **candidate.headers}}
+    for _ in range(2):  # fill what the fix fills: a cache, the loader
+        status, body, reply = body_of(arms.fixed, request)
+    same = status == arms.status and same_but_for_tokens(arms.sample, body)
+    after = len(arms.fixed.order("record", request=request, patches=[], plans=False)["queries"])
+    finding = dataclasses.replace(finding, same_answer=same, queries_after=after)
+    if not same:
+        return dataclasses.replace(finding, verdict="harms", hazard=f"the answer changes; {finding.hazard}"), {}
+    if candidate.conditional:
+        request["headers"]["if-none-match"] = reply["headers"].get("etag", "")
+    bare_s, fixed_s, found = _rounds(arms, candidate, request, until_s)
+    return _judged(finding, candidate, found, statistics.median(bare_s)), {"bare": bare_s, "fixed": fixed_s}
+
+
+def _rounds(
+    arms: Arms, candidate: Candidate, request: Request, until_s: float
+) -> tuple[list[float], list[float], Interval]:
+    times: dict[bool, list[float]] = {False: [], True: []}
+    while True:
+        for fixed in arms.random.sample((False, True), 2):
+            child, asked = (arms.fixed, request) if fixed else (arms.bare, arms.request)
+            reply = child.order("request", request=asked, times=arms.times, body=False)
+            link_s = reply["bytes"] * 8 / arms.link_bits if candidate.on_link else 0.0
+            times[fixed].append(seconds_of(reply["times"]) / arms.times + link_s)
+        rounds = len(times[True])
+        last = time.monotonic() > until_s or rounds >= MOST_ROUNDS
+        if last or is_look(rounds):
+            found = interval(times[False], times[True], last=last, rivals=arms.rivals)
+            if last or found.settled(PRECISION):
+                return times[False], times[True], found
+
+
+def _judged(finding: Finding, candidate: Candidate, found: Interval, bare_s: float) -> Finding:
+    """Return a finding with its saving and its verdict."""
+    saved, low, high = (
+        candidate.share * bare_s * 1e3 * (1 - 1 / max(ratio, 1e-9)) for ratio in (found.speedup, found.low, found.high)
+    )
+    verdict = "pays" if found.low > LEAST else "harms" if found.high < 1 / LEAST else "does not"
+    return dataclasses.replace(finding, tried_ms=saved, tried_low=low, tried_high=high, verdict=verdict)

@@ -34,7 +34,7 @@ def n_plus_one(trace: Trace) -> Iterator[Candidate]:
     def key(item: Any) -> Any:
         query, number, path, kind = item
         fetch = trace.fetches[number]
-        return (fetch["model"], str(fetch["made"]), path, kind, query["layer"] == "middleware")
+        return (fetch["model"], str(fetch["made"]), fetch["sliced"], path, kind, query["layer"] == "middleware")
 
     for _, group in by(followed, key):
         if len(group) >= FEWEST:
@@ -64,7 +64,7 @@ def _candidate(trace: Trace, group: list[Any]) -> Candidate:
     if filtered:
         return Candidate(finding=finding)
     patch = {
-        "do": "relations", "model": root["model"], "line": root["made"],
+        "do": "relations", "model": root["model"], "line": root["made"], "sliced": root["sliced"],
         "select" if joins else "prefetch": [path],
     }  # fmt: skip
     return Candidate(finding=finding, patches=(patch,))

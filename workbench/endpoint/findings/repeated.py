@@ -69,5 +69,9 @@ def _candidate(trace: Trace, group: list[Any], kind: str, saved: float, why: str
     )  # fmt: skip
     if fetch is None:
         return Candidate(finding=finding)
-    patch = {"do": "preload" if looks_up else "memo", "model": fetch["model"]}
+    patch: dict[str, Any] = {"do": "preload", "model": fetch["model"]}
+    if not looks_up:
+        if len({query["same"] for query in group}) > 1:
+            return Candidate(finding=finding)  # which of them is asked again is not known beforehand
+        patch = {"do": "memo", "model": fetch["model"], "line": fetch["made"]}
     return Candidate(finding=finding, patches=(patch,))

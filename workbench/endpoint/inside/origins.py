@@ -45,5 +45,4 @@ class Origins:
         """Note the line: the caller's where it is the user's own, else the one before."""
         if self.models is not None and queryset.model._meta.label not in self.models:
             return
-        where = self.places.where(2)
-        queryset._wb_line = where.line if where.direct or before is None else before
+        queryset._wb_line = self.places.origin(before, 2)

@@ -63,44 +63,40 @@ class Arm:
 
         request_started.connect(forget, weak=False)
         self._undo.callback(request_started.disconnect, forget)
-        fetch_all, get = QuerySet._fetch_all, QuerySet.get
-        model = patch["model"]
+        fetch_all = QuerySet._fetch_all
+        model, line = patch["model"], patch["line"]
 
-        def _get(this: Any, *args: Any, **options: Any) -> Any:
-            if this.model._meta.label != model or args or this.query.where.children or this._result_cache is not None:
-                return get(this, *args, **options)
-            key = ("get", repr(options), this.query.deferred_loading, str(this.query.select_related))
-            if key not in kept:
-                kept[key] = get(this, *args, **options)
-            return kept[key]
+        def is_here(this: Any) -> bool:
+            """Every query of this line was the same one when it was recorded."""
+            if this.model._meta.label != model or this._result_cache is not None:
+                return False
+            made = self.origins.places.origin(this.__dict__.get("_wb_line"), 2)
+            return made is not None and list(made) == line
 
-        def _fetch_all(this: Any) -> Any:
-            if this._result_cache is not None or this.model._meta.label != model:
-                return fetch_all(this)
-            key = (*_sql_of(this), this._iterable_class, str(this._prefetch_related_lookups))
-            if key in kept:
-                this._result_cache = kept[key]
-            fetch_all(this)
-            kept[key] = this._result_cache
-            return None
-
-        def kept_call(name: str) -> Callable[..., Any]:
+        def keeping(name: str) -> Callable[..., Any]:
             plain = getattr(QuerySet, name)
 
-            def call(this: Any) -> Any:
-                if this._result_cache is not None or this.model._meta.label != model:
-                    return plain(this)
-                key = (name, *_sql_of(this))
-                if key not in kept:
-                    kept[key] = plain(this)
-                return kept[key]
+            def call(this: Any, *args: Any, **options: Any) -> Any:
+                if not is_here(this):
+                    return plain(this, *args, **options)
+                if name not in kept:
+                    kept[name] = plain(this, *args, **options)
+                return kept[name]
 
             return call
 
-        self._replace(QuerySet, "get", _get)
+        def _fetch_all(this: Any) -> Any:
+            if this._result_cache is not None or not is_here(this):
+                return fetch_all(this)
+            if "rows" in kept:
+                this._result_cache = kept["rows"]
+            fetch_all(this)
+            kept["rows"] = this._result_cache
+            return None
+
         self._replace(QuerySet, "_fetch_all", _fetch_all)
-        for name in ("count", "exists"):
-            self._replace(QuerySet, name, kept_call(name))
+        for name in ("get", "first", "last", "count", "exists"):
+            self._replace(QuerySet, name, keeping(name))
 
     def _preload(self, patch: dict[str, Any]) -> None:
         """Stand in for ``in_bulk``: the first ``get`` of a line by one field fetches what the last request asked for."""
@@ -238,6 +234,8 @@ def _is_of(queryset: Any, patch: dict[str, Any]) -> bool:
     line: Optional[Any] = patch.get("line")
     if queryset.model._meta.label != patch["model"]:
         return False
+    if "sliced" in patch and patch["sliced"] != queryset.query.is_sliced:
+        return False
     made = queryset.__dict__.get("_wb_line")
     return (list(made) if made else None) == line
 
@@ -266,10 +264,3 @@ def _paths(tree: dict[str, Any], above: str = "") -> list[str]:
         found += [path, *_paths(below, path)]
     return found
 
-
-def _sql_of(queryset: Any) -> tuple[str, str]:
-    try:
-        sql, params = queryset.query.sql_with_params()
-    except Exception:  # an empty result set has no SQL
-        return (f"none {id(queryset)}", "")
-    return sql, repr(params)

@@ -107,6 +107,21 @@ class Places:
             frame = frame.f_back
         return Where(line, direct and line is not None, layer, site)
 
+    def origin(self, before: Optional[Line], depth: int = 1) -> Optional[Line]:
+        """Return the user's line that called the ORM; else the line ``before``, else the innermost of the user's."""
+        frame: Any = sys._getframe(depth + 1)
+        while frame is not None:
+            code = frame.f_code
+            kind = self._kinds.get(code.co_filename)
+            if kind is None:
+                kind = self.kind(code.co_filename)
+            if kind == USER:
+                return (code.co_filename, frame.f_lineno, code.co_name)
+            if kind == LAYER or (kind != ORM and before is not None):
+                return before
+            frame = frame.f_back
+        return before
+
 
 def _site(kind: int, code: Any, called: bool) -> str:
     """Say what kind of place a framework's frame is; ``called`` says whether it called a line of the user's."""

@@ -164,13 +164,15 @@ class _Study:
         times = [
             self.bare.order("request", request=self.request, times=1, body=False)["times"][0] for _ in range(REQUESTS)
         ]
-        wall_s = statistics.median(trials.seconds_of([one]) for one in times)
+        waits = trials.has_waits(times)
+        wall_s = statistics.median(trials.seconds_of([one], waits) for one in times)
         seen = self.recorder.order("record", request=self.request, patches=[], plans=True)
         trace = self._trace(seen, wall_s, statistics.median(one[1] for one in times), reply, rtt_s, link_bits, hit_rate)
         candidates = find(trace)
         arms = trials.Arms(
             bare=self.bare, fixed=self.fixed, request=self.request, wall_s=wall_s, link_bits=link_bits,
-            rivals=max(1, sum(bool(one.patches) for one in candidates) + 1), status=status, sample=arms_bodies,
+            rivals=max(1, sum(bool(one.patches) for one in candidates) + 1), status=status, waits=waits,
+            sample=arms_bodies,
         )  # fmt: skip
         findings, together, raw = _all_tried(arms, candidates, until_s)
         return EndpointStudy(
@@ -202,6 +204,7 @@ class _Study:
             for table, column in indexes.wanted(seen)
         }
         info = {**self.info, **self.recorder.order("templates")}
+        info |= self.recorder.order("settings_lines", names={"session_line": "SESSION_ENGINE", "loaders_line": "loaders"})
         view = self.recorder.order("view_of", path=self.request["path"])
         return Trace(
             seen=seen, reads=reads, wall_ms=wall_s * 1e3, cpu_ms=cpu_s * 1e3, answer=reply, info=info, view=view,

@@ -25,6 +25,8 @@ MOST_TIMES, MOST_ROUNDS = 20, 64
 LEAST = 1.02
 #: An interval this narrow needs no more rounds.
 PRECISION = 0.03
+#: A smaller share of the time off the CPU is noise.
+WAITS = 0.1
 _TOKEN = re.compile(rb"[A-Za-z0-9_]+|[^A-Za-z0-9_]")
 
 Request = dict[str, Any]
@@ -41,7 +43,7 @@ class Arms:
     link_bits: float
     rivals: int
     status: int = 200
-    queries: int = 0
+    waits: bool = True
     sample: Sequence[bytes] = ()
     random: random.Random = field(default_factory=lambda: random.Random(0))
 
@@ -79,9 +81,17 @@ def same_but_for_tokens(bare: Sequence[bytes], answer: bytes) -> bool:
     return all(len(set(known)) > 1 or known[0] == token for *known, token in zip(*split, found, strict=True))
 
 
-def seconds_of(times: Sequence[Sequence[float]]) -> float:
-    """Return the time of some requests without what they waited for a core: others' work is not theirs."""
-    return sum(max(wall - queued, cpu, 1e-7) for wall, cpu, queued in times)
+def has_waits(times: Sequence[Sequence[float]]) -> bool:
+    """Say whether requests wait for more than a core: even the one that was disturbed least."""
+    return min((wall - cpu - queued) / wall for wall, cpu, queued in times) > WAITS
+
+
+def seconds_of(times: Sequence[Sequence[float]], waits: bool) -> float:
+    """Return the time of some requests without what they waited for a core: others' work is not theirs.
+
+    Where a request waits for nothing else, its CPU time is the surest measure.
+    """
+    return sum(max(wall - queued if waits else 0.0, cpu, 1e-7) for wall, cpu, queued in times)
 
 
 def tried(arms: Arms, candidate: Candidate, until_s: float) -> tuple[Finding, dict[str, list[float]]]:
@@ -133,7 +143,7 @@ def _rounds(
             child, asked = (arms.fixed, request) if fixed else (arms.bare, arms.request)
             reply = child.order("request", request=asked, times=arms.times, body=False)
             link_s = reply["bytes"] * 8 / arms.link_bits if candidate.on_link else 0.0
-            times[fixed].append(seconds_of(reply["times"]) / arms.times + link_s)
+            times[fixed].append(seconds_of(reply["times"], arms.waits) / arms.times + link_s)
         rounds = len(times[True])
         last = time.monotonic() > until_s or rounds >= MOST_ROUNDS
         if last or is_look(rounds):

@@ -22,6 +22,8 @@ DETECTORS = (
     caching.session,
     caching.loader,
     caching.heavy_template,
+    caching.fragment,
+    caching.serialisation,
     transfer.conditional,
     transfer.compression,
 )

@@ -22,13 +22,13 @@ def view(trace: Trace) -> Iterator[Candidate]:
     control, vary = headers.get("cache-control", ""), headers.get("vary", "").lower()
     per_user = trace.user is not None or "cookie" in vary or "authorization" in vary or trace.answer["sets_cookie"]
     cached = "max-age" in control or "no-store" in control or "private" in control or "expires" in headers
-    if trace.method != "GET" or per_user or cached or trace.writes or trace.wall_ms < LEAST_MS:
+    if trace.method != "GET" or per_user or cached or trace.writes or trace.seen["upstream"] or trace.wall_ms < LEAST_MS:
         return
     if any("cache.UpdateCacheMiddleware" in name for name in trace.info["middleware"]):
         return
     yield Candidate(
         finding=Finding(
-            area="caching", kind="uncached_view", file=trace.view["file"], line=trace.view["line"],
+            area="caching", kind="uncached_view", file=trace.response[0], line=trace.response[1],
             queries_before=len(trace.queries), why=f"nobody is logged in, and every request takes {trace.wall_ms:.3g} ms",
             fix="from django.views.decorators.cache import cache_page\n@cache_page(60)",
             hazard=f"answers may be a minute old; counted with {trace.hit_rate:.0%} hits",
@@ -51,7 +51,8 @@ def session(trace: Trace) -> Iterator[Candidate]:
         return
     yield Candidate(
         finding=Finding(
-            area="caching", kind="uncached_session", queries_before=len(trace.queries),
+            area="caching", kind="uncached_session", file=trace.info["session_line"][0],
+            line=trace.info["session_line"][1], queries_before=len(trace.queries),
             why=f"{len(mine)} query for the session of every request",
             fix='# in the settings:\nSESSION_ENGINE = "django.contrib.sessions.backends.cached_db"',
             hazard="needs a cache that all processes share", **around(sum(map(trace.cost_ms, mine))),
@@ -66,7 +67,8 @@ def loader(trace: Trace) -> Iterator[Candidate]:
         return
     yield Candidate(
         finding=Finding(
-            area="templates", kind="loader_off", queries_before=len(trace.queries),
+            area="templates", kind="loader_off", file=trace.info["loaders_line"][0],
+            line=trace.info["loaders_line"][1], queries_before=len(trace.queries),
             why="the cached template loader is off",
             fix='# in OPTIONS of TEMPLATES:\n"loaders": [("django.template.loaders.cached.Loader", [… those of now …])]',
             hazard="a changed template shows after a restart", **around(_templates_ms(trace) * 0.4),
@@ -77,16 +79,52 @@ def loader(trace: Trace) -> Iterator[Candidate]:
 
 def heavy_template(trace: Trace) -> Iterator[Candidate]:
     """Find templates that are included again and again, and take a good part of the time."""
-    includes = [node for node in trace.seen["nodes"] if node["node"] in ("IncludeNode", "InclusionNode")]
-    for node in includes:
+    for node in trace.seen["nodes"]:
         cost = node["wall_s"] * 1e3 * trace.scale
-        if node["times"] >= OFTEN and cost >= HEAVY * trace.wall_ms and _templates_ms(trace) >= HEAVY * trace.wall_ms:
+        if not node["builtin"] and node["times"] >= OFTEN and cost >= HEAVY * trace.wall_ms:
             yield Candidate(
                 finding=Finding(
-                    area="templates", kind="heavy_template", template=node["template"], template_line=node["line"],
-                    queries_before=len(trace.queries), why=f"included {node['times']} times, {cost:.3g} ms in all",
-                    fix="{# put the included lines here, or include once and loop inside: #}\n{% include … %}",
-                    **around(cost * 0.4),
+                    area="templates", kind="heavy_template", file=trace.response[0], line=trace.response[1],
+                    template=node["template"], template_line=node["line"], queries_before=len(trace.queries),
+                    why=f"done {node['times']} times, {cost:.3g} ms in all",
+                    fix="{# do it once, before the loop: #}\n{% … as found %}  {{ found }}", **around(cost * 0.8),
+                )
+            )  # fmt: skip
+            return
+
+
+def fragment(trace: Trace) -> Iterator[Candidate]:
+    """Find a part of a page for one user that takes a good part of the time, by itself."""
+    if trace.user is None or trace.writes:
+        return
+    for node in trace.seen["nodes"]:
+        cost = node["wall_s"] * 1e3 * trace.scale
+        if not node["builtin"] and node["times"] < OFTEN and cost >= max(LEAST_MS, HEAVY * trace.wall_ms):
+            yield Candidate(
+                finding=Finding(
+                    area="caching", kind="uncached_fragment", file=trace.response[0], line=trace.response[1],
+                    template=node["template"], template_line=node["line"], queries_before=len(trace.queries),
+                    why=f"this part of the page takes {cost:.3g} ms",
+                    fix="{% load cache %}{% cache 60 name %}\n…{% endcache %}",
+                    hazard="only where it is the same for all, or with the user's id as one more word of the tag",
+                    **around(trace.hit_rate * (cost - 0.1)),
+                )
+            )  # fmt: skip
+            return
+
+
+def serialisation(trace: Trace) -> Iterator[Candidate]:
+    """Find long lists that a serializer turns into plain data field by field."""
+    for found in trace.seen["lists"]:
+        cost = found["wall_s"] * 1e3 * trace.scale
+        if found["rows"] >= 4 * OFTEN and cost >= 0.5 * trace.wall_ms and len(trace.queries) < OFTEN:
+            file, line, *_ = found["line"] or (trace.view["file"], trace.view["line"])
+            yield Candidate(
+                finding=Finding(
+                    area="python", kind="python_serialisation", file=file, line=line,
+                    queries_before=len(trace.queries), why=f"{found['rows']:,} objects are serialised in {cost:.3g} ms",
+                    fix="# plain fields need neither objects nor a serializer:\nResponse(list(queryset.values(…)))",
+                    hazard="validators and methods of the serializer are left out", **around(cost * 0.6),
                 )
             )  # fmt: skip
             return

@@ -23,7 +23,7 @@ def targets(seen: dict[str, Any]) -> list[dict[str, Any]]:
         if fetch["rows"] >= MANY and fetch["plain"] and not fetch["only"] and not fetch["prefetch"]:
             if fetch["how"] != "fetch" or fetch["parent"] or fetch["selects"] or fetch["prefetches"]:
                 continue
-            patch = {"do": "only", "model": fetch["model"], "line": fetch["made"], "fields": [fetch["pk"]]}
+            patch = {"do": "only", "model": fetch["model"], "line": fetch["made"], "last": fetch["last"], "fields": [fetch["pk"]]}
             if patch not in found:
                 found.append(patch)
     return found
@@ -36,7 +36,7 @@ def columns(trace: Trace) -> Iterator[Candidate]:
     done: list[Any] = []
     wanted = targets(trace.seen)
     for number, bare in enumerate(trace.reads["fetches"]):
-        patch = {"do": "only", "model": bare["model"], "line": bare["made"], "fields": [bare["pk"]]}
+        patch = {"do": "only", "model": bare["model"], "line": bare["made"], "last": bare["last"], "fields": [bare["pk"]]}
         if patch not in wanted or patch in done or bare["rows"] < MANY or bare["parent"]:
             continue
         done.append(patch)
@@ -44,12 +44,19 @@ def columns(trace: Trace) -> Iterator[Candidate]:
         twin = next(one for one in trace.fetches if one["made"] == bare["made"] and one["model"] == bare["model"])
         relations = {path.partition("__")[0] for root, path in trace.reads["used"] if int(root) == number}
         read = [name for name in bare["columns"] if name in reads or name.removesuffix("_id") in relations]
-        touched = max((known["objects"] for known in reads.values()), default=0)
+        touched = _touched(reads, bare["rows"])
         cost = twin["wall_s"] * 1e3 * trace.scale
         found = _sum(trace, twin, reads, cost) or _rows(trace, twin, touched, relations, cost)
         found = found or _columns(trace, twin, read, cost)
         if found:
             yield found
+
+
+def _touched(reads: dict[str, Any], rows: int) -> int:
+    """Return how many rows are read, a column or two to choose or sort by left out."""
+    counts = [known["objects"] for known in reads.values()]
+    few = [count for count in counts if count < FEW_READ * rows]
+    return max(few if few and len(counts) - len(few) <= 2 else counts, default=0)
 
 
 def _sum(trace: Trace, fetch: dict[str, Any], reads: dict[str, Any], cost: float) -> Candidate | None:
@@ -65,7 +72,7 @@ def _sum(trace: Trace, fetch: dict[str, Any], reads: dict[str, Any], cost: float
         return None
     return Candidate(
         finding=Finding(
-            area="database", kind="sum_in_python", file=file, line=line, queries_before=len(trace.queries),
+            area="lazy", kind="sum_in_python", file=file, line=line, queries_before=len(trace.queries),
             why=f"{fetch['rows']:,} rows of {fetch['model']} are fetched to add up {name}",
             fix=f'from django.db.models import Sum\nqueryset.aggregate(total=Sum("{name}"))["total"] or 0',
             hazard="an empty table gives None", **around(cost - QUERY_MS),
@@ -79,7 +86,7 @@ def _rows(trace: Trace, fetch: dict[str, Any], touched: int, relations: set[str]
     file, line = trace.place_of(fetch)
     return Candidate(
         finding=Finding(
-            area="database", kind="over_fetching_rows", file=file, line=line, queries_before=len(trace.queries),
+            area="lazy", kind="over_fetching_rows", file=file, line=line, queries_before=len(trace.queries),
             why=f"{fetch['rows']:,} rows of {fetch['model']} are fetched, {touched:,} are read",
             fix=f"queryset[:{touched}]  # or filter() what is wanted, in the database",
             **around(cost * (1 - touched / fetch["rows"])),
@@ -96,12 +103,12 @@ def _columns(trace: Trace, fetch: dict[str, Any], read: list[str], cost: float) 
     names = ", ".join(f'"{name}"' for name in read)
     return Candidate(
         finding=Finding(
-            area="database", kind="over_fetching_columns", file=file, line=line, queries_before=len(trace.queries),
+            area="lazy", kind="over_fetching_columns", file=file, line=line, queries_before=len(trace.queries),
             why=f"of {len(fetch['columns'])} columns {len(read)} are read; not read: {', '.join(wide or unread)[:80]}",
             fix=f"# the queryset that is made here:\n….only({names})", **around(cost * 0.3),
             hazard="a column that is read after all costs a query for each object",
         ),
-        patches=({"do": "only", "model": fetch["model"], "line": fetch["made"], "fields": [fetch["pk"], *read]},),
+        patches=({"do": "only", "model": fetch["model"], "line": fetch["made"], "last": fetch["last"], "fields": [fetch["pk"], *read]},),
     )  # fmt: skip
 
 
@@ -119,11 +126,11 @@ def only_misused(trace: Trace) -> Iterator[Candidate]:
         template, template_line = (places[0][1], places[0][2]) if places else ("", 0)
         yield Candidate(
             finding=Finding(
-                area="database", kind="only_misused", file=file, line=line, template=template,
+                area="lazy", kind="only_misused", file=file, line=line, template=template,
                 template_line=template_line, queries_before=len(trace.queries),
                 why=f"{', '.join(names)} of {fetch['model']}: left out, then fetched by {len(mine)} queries",
                 fix=f"# add to only(), or drop from defer(), of this queryset:\n{', '.join(map(repr, names))}",
                 **around(sum(map(trace.cost_ms, mine))),
             ),
-            patches=({"do": "only", "model": fetch["model"], "line": fetch["made"], "fields": None, "all": True},),
+            patches=({"do": "only", "model": fetch["model"], "line": fetch["made"], "last": fetch["last"], "fields": None, "all": True},),
         )  # fmt: skip

@@ -34,18 +34,33 @@ def n_plus_one(trace: Trace) -> Iterator[Candidate]:
     def key(item: Any) -> Any:
         query, number, path, kind = item
         fetch = trace.fetches[number]
-        return (fetch["model"], str(fetch["made"]), fetch["sliced"], path, kind, query["layer"] == "middleware")
+        return (fetch["model"], str(fetch["made"]), str(fetch["last"]), fetch["sliced"], path, kind, query["layer"] == "middleware")
 
-    for _, group in by(followed, key):
-        if len(group) >= FEWEST:
-            yield _candidate(trace, group)
+    groups = [group for _, group in by(followed, key) if len(group) >= FEWEST]
+    for group in _merged(groups):
+        yield _candidate(trace, group)
+
+
+def _merged(groups: list[list[Any]]) -> list[list[Any]]:
+    """Put what leads to a deeper relation of the same objects into its group: one prefetch does both."""
+    deepest: list[list[Any]] = []
+    for group in sorted(groups, key=lambda group: -group[0][2].count("__")):
+        _, number, path, _ = group[0]
+        for other in deepest:
+            if other[0][1] == number and other[0][2].startswith(path + "__"):
+                other.extend(group)
+                break
+        else:
+            deepest.append(list(group))
+    return deepest
 
 
 def _candidate(trace: Trace, group: list[Any]) -> Candidate:
     query, number, path, kind = group[0]
     queries = [item[0] for item in group]
     root = trace.fetches[number]
-    template, template_line = most([(item["template"], item["template_line"]) for item in queries])
+    outermost = [item[0] for item in group if item[2].count("__") == min(one[2].count("__") for one in group)]
+    template, template_line = most([(item["template"], item["template_line"]) for item in outermost])
     file, line = trace.place_of(root)
     fetched = [trace.fetches[item["fetch"]] for item in queries if item["fetch"] is not None]
     filtered = any(len(one["filters"]) > 1 or one["sliced"] for one in fetched) and kind not in SINGLE
@@ -55,7 +70,7 @@ def _candidate(trace: Trace, group: list[Any]) -> Candidate:
     rows = root["rows"] if joins else max(root["rows"], sum(one["rows"] for one in fetched))
     cost = ROW_MS * rows + (0.0 if joins else QUERY_MS)
     finding = Finding(
-        area="lazy", kind=_kind(queries, path, kind), file=file, line=line, template=template,
+        area="database", kind=_kind(queries, path, kind), file=file, line=line, template=template,
         template_line=template_line, queries_before=len(trace.queries),
         why=f"{len(queries)} queries, one for {path.replace('__', '.')} of each {root['model']}",
         fix=_fix(root["model"], how, path, filtered), **around(saved - cost),
@@ -64,7 +79,8 @@ def _candidate(trace: Trace, group: list[Any]) -> Candidate:
     if filtered:
         return Candidate(finding=finding)
     patch = {
-        "do": "relations", "model": root["model"], "line": root["made"], "sliced": root["sliced"],
+        "do": "relations", "model": root["model"], "line": root["made"], "last": root["last"],
+        "sliced": root["sliced"],
         "select" if joins else "prefetch": [path],
     }  # fmt: skip
     return Candidate(finding=finding, patches=(patch,))
@@ -89,10 +105,10 @@ def _kind(queries: list[dict[str, Any]], path: str, kind: str) -> str:
         return _SITES[site]
     if layer == "middleware":
         return "n_plus_one_middleware"
-    if site == "property" and template:
-        return "n_plus_one_template_property"
     if kind in ("generic", "inheritance"):
         return _KINDS[kind]
+    if site == "property" and template:
+        return "n_plus_one_template_property"
     return "n_plus_one_nested" if "__" in path else _KINDS[kind]
 
 
@@ -120,10 +136,10 @@ def unused_prefetch(trace: Trace) -> Iterator[Candidate]:
         file, line = trace.place_of(fetch)
         yield Candidate(
             finding=Finding(
-                area="lazy", kind="unused_prefetch", file=file, line=line, queries_before=len(trace.queries),
+                area="database", kind="unused_prefetch", file=file, line=line, queries_before=len(trace.queries),
                 why=f"{', '.join(unused)} of {fetch['rows']} {fetch['model']} fetched, and not looked at",
                 fix=f"# drop it from this queryset:\n.prefetch_related({', '.join(map(repr, unused))})",
                 **around(sum(map(trace.cost_ms, mine))),
             ),
-            patches=({"do": "no_prefetch", "model": fetch["model"], "line": fetch["made"], "lookups": unused},),
+            patches=({"do": "no_prefetch", "model": fetch["model"], "line": fetch["made"], "last": fetch["last"], "lookups": unused},),
         )  # fmt: skip

@@ -73,5 +73,5 @@ def _candidate(trace: Trace, group: list[Any], kind: str, saved: float, why: str
     if not looks_up:
         if len({query["same"] for query in group}) > 1:
             return Candidate(finding=finding)  # which of them is asked again is not known beforehand
-        patch = {"do": "memo", "model": fetch["model"], "line": fetch["made"]}
+        patch = {"do": "memo", "model": fetch["model"], "line": fetch["last"]}
     return Candidate(finding=finding, patches=(patch,))

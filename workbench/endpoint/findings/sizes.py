@@ -25,14 +25,14 @@ def sizes(trace: Trace) -> Iterator[Candidate]:
         cost = fetch["wall_s"] * 1e3 * trace.scale
         yield Candidate(
             finding=Finding(
-                area="database", kind="len_of_queryset" if length else "bool_of_queryset", file=file, line=line,
+                area="lazy", kind="len_of_queryset" if length else "bool_of_queryset", file=file, line=line,
                 template=access["template"], template_line=access["template_line"],
                 queries_before=len(trace.queries), why=f"{fetch['rows']:,} rows of {fetch['model']} are fetched for it",
                 fix="queryset.count()  # in the place of len(queryset)" if length
                 else "queryset.exists()  # in the place of the queryset as a truth",
                 **around(cost - QUERY_MS),
             ),
-            patches=({"do": "size", "model": fetch["model"], "line": fetch["made"]},),
+            patches=({"do": "size", "model": fetch["model"], "line": fetch["made"], "last": fetch["last"]},),
         )  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def paginator_count(trace: Trace) -> Iterator[Candidate]:
         if fetch and fetch["how"] == "count" and fetch["model"] in sliced and not fetch["parent"]:
             cost = trace.cost_ms(query)
             if cost >= max(2.0, 0.15 * trace.wall_ms):
-                file, line = trace.place_of(fetch)
+                file, line, *_ = query["line"] or trace.place_of(fetch)
                 yield Candidate(
                     finding=Finding(
                         area="database", kind="paginator_count", file=file, line=line,

@@ -100,6 +100,12 @@ class Trace:
             if self.fetches[number]["rows"] > 1 or self.fetches[best[0]]["made"] is None:
                 best = number, path
 
+    @property
+    def response(self) -> tuple[str, int]:
+        """The line of the user's that makes the response, else where the view begins."""
+        made = self.seen["response"]
+        return (made[0], made[1]) if made else (self.view["file"], self.view["line"])
+
     def place_of(self, fetch: dict[str, Any] | None) -> tuple[str, int]:
         """Return the line that made a queryset, or where the view begins."""
         made = fetch["made"] if fetch else None

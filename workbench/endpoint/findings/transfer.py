@@ -27,7 +27,7 @@ def conditional(trace: Trace) -> Iterator[Candidate]:
     yield Candidate(
         finding=Finding(
             area="http", kind="no_conditional", queries_before=len(trace.queries),
-            file=trace.view["file"], line=trace.view["line"],
+            file=trace.response[0], line=trace.response[1],
             why=f"{trace.answer['bytes']:,} bytes are sent again to who has them",
             fix='# first in MIDDLEWARE:\n"django.middleware.http.ConditionalGetMiddleware",',
             hazard="the answer is still made; it saves the link, for clients that come back",
@@ -50,7 +50,7 @@ def compression(trace: Trace) -> Iterator[Candidate]:
     yield Candidate(
         finding=Finding(
             area="http", kind="no_compression", queries_before=len(trace.queries),
-            file=trace.view["file"], line=trace.view["line"],
+            file=trace.response[0], line=trace.response[1],
             why=f"{size:,} bytes of text, not compressed",
             fix='# first in MIDDLEWARE (or let the web server do it):\n"django.middleware.gzip.GZipMiddleware",',
             hazard=f"counted on a link of {trace.link_bits / 1e6:g} Mbit/s; costs CPU; never for pages that reflect secrets",

@@ -136,6 +136,17 @@ class Project:
         found = [one.engine for one in engines.all() if isinstance(one, DjangoTemplates)]
         return {"cached": all(any(isinstance(one, Loader) for one in engine.template_loaders) for engine in found)}
 
+    def settings_lines(self, names: dict[str, str]) -> dict[str, Any]:
+        """Say in which line of the settings module each name stands; its first line where it does not."""
+        file = sys.modules[os.environ["DJANGO_SETTINGS_MODULE"]].__file__ or ""
+        with open(file, encoding="utf-8") as source:
+            lines = source.read().splitlines()
+        found = {}
+        for key, name in names.items():
+            at = [number for number, line in enumerate(lines, 1) if name in line and not line.lstrip().startswith("#")]
+            found[key] = [file, at[0] if at else 1]
+        return found
+
     def request(self, request: dict[str, Any], times: int, body: bool) -> dict[str, Any]:
         """Make a request some times; the answer is the last one's."""
         answers = []

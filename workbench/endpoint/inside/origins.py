@@ -26,23 +26,25 @@ class Origins:
             made = this.__dict__
             if "_wb_relation" in made:
                 clone._wb_relation = made["_wb_relation"]
-            self._mark(clone, made.get("_wb_line"))
+            self._mark(clone, made)
             return clone
 
         def get_queryset(this: Any) -> Any:
             made = of_manager(this)
-            self._mark(made, made.__dict__.get("_wb_line"))
+            self._mark(made, made.__dict__)
             return made
 
         def all_(this: Any) -> Any:
             made = all_of(this)
-            self._mark(made, made.__dict__.get("_wb_line"))
+            self._mark(made, made.__dict__)
             return made
 
         QuerySet._chain, BaseManager.get_queryset, BaseManager.all = _chain, get_queryset, all_
 
-    def _mark(self, queryset: Any, before: Optional[Line]) -> None:
-        """Note the line: the caller's where it is the user's own, else the one before."""
+    def _mark(self, queryset: Any, before: dict[str, Any]) -> None:
+        """Note the first line and the last: the caller's where it is the user's own, else the one before."""
         if self.models is not None and queryset.model._meta.label not in self.models:
             return
-        queryset._wb_line = self.places.origin(before, 2)
+        last: Optional[Line] = self.places.origin(before.get("_wb_line"), 2)
+        queryset._wb_line = last
+        queryset._wb_born = before.get("_wb_born") or last

@@ -236,7 +236,9 @@ def _is_of(queryset: Any, patch: dict[str, Any]) -> bool:
         return False
     if "sliced" in patch and patch["sliced"] != queryset.query.is_sliced:
         return False
-    made = queryset.__dict__.get("_wb_line")
+    made, last = queryset.__dict__.get("_wb_born"), queryset.__dict__.get("_wb_line")
+    if "last" in patch and (list(last) if last else None) != patch["last"]:
+        return False
     return (list(made) if made else None) == line
 
 

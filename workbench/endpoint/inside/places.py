@@ -107,6 +107,16 @@ class Places:
             frame = frame.f_back
         return Where(line, direct and line is not None, layer, site)
 
+    def stack(self, depth: int = 1) -> list[Any]:
+        """Return the frames of the user's code in this layer, the innermost first."""
+        found: list[Any] = []
+        frame: Any = sys._getframe(depth + 1)
+        while frame is not None and self.kind(frame.f_code.co_filename) != LAYER:
+            if self.kind(frame.f_code.co_filename) == USER:
+                found.append(frame)
+            frame = frame.f_back
+        return found
+
     def origin(self, before: Optional[Line], depth: int = 1) -> Optional[Line]:
         """Return the user's line that called the ORM; else the line ``before``, else the innermost of the user's."""
         frame: Any = sys._getframe(depth + 1)
@@ -115,12 +125,19 @@ class Places:
             kind = self._kinds.get(code.co_filename)
             if kind is None:
                 kind = self.kind(code.co_filename)
-            if kind == USER:
+            if kind == USER and not (code.co_name == "get_queryset" and _is_manager(frame)):
                 return (code.co_filename, frame.f_lineno, code.co_name)
-            if kind == LAYER or (kind != ORM and before is not None):
+            if kind == LAYER or (kind not in (ORM, USER) and before is not None):
                 return before
             frame = frame.f_back
         return before
+
+
+def _is_manager(frame: Any) -> bool:
+    """Say whether a method is a manager's: who asked the manager made the queryset."""
+    from django.db.models.manager import BaseManager
+
+    return isinstance(frame.f_locals.get("self"), BaseManager)
 
 
 def _site(kind: int, code: Any, called: bool) -> str:

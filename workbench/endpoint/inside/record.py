@@ -62,10 +62,14 @@ class Recorder:
         self.queries: list[dict[str, Any]] = []
         self.accesses: list[dict[str, Any]] = []
         self.upstream: list[dict[str, Any]] = []
-        self.nodes: dict[tuple[str, int, str], list[float]] = {}
+        self.nodes: dict[tuple[str, int, str], list[Any]] = {}
         self.used: set[tuple[int, str]] = set()
         self.deferred: dict[int, dict[str, Any]] = {}
         self.uses: dict[int, dict[str, Any]] = {}
+        self.response: Any = None
+        self.lists: list[dict[str, Any]] = []
+        self._prefetching = 0
+        self._context_files = _context_files()
         self._fetching: list[int] = []
         self._relations: list[tuple[int, str, str, int]] = []
         self._nodes: list[Any] = []
@@ -131,6 +135,10 @@ class Recorder:
 
     def _place(self, where: Where) -> dict[str, Any]:
         template, line = self._template()
+        if where.line and where.line[0] in self._context_files and where.layer == "view":
+            where.site = "context_processor"
+        elif where.site == "property" and where.line and where.line[2].startswith("__"):
+            where.site = "template"
         site = where.site if where.layer == "view" or where.site == "context_processor" else ""
         return {
             "line": where.line, "layer": where.layer, "site": site, "template": template, "template_line": line
@@ -154,7 +162,7 @@ class Recorder:
         number = len(self.fetches)
         self.fetches.append(
             {
-                "model": queryset.model._meta.label, "made": made.get("_wb_line"), "how": how, "rows": 0,
+                "model": queryset.model._meta.label, "made": made.get("_wb_born"), "last": made.get("_wb_line"), "how": how, "rows": 0,
                 "parent": relation and relation[:3], "prefetch": bool(relation and relation[3]),
                 "sliced": query.is_sliced, "offset": query.low_mark, "selects": _selected(query),
                 "prefetches": [str(getattr(one, "prefetch_to", one)) for one in queryset._prefetch_related_lookups],
@@ -329,10 +337,12 @@ class Recorder:
                     return plain(instances, prefetcher, lookup, level)
                 name = lookup.prefetch_to.split("__")[level]
                 self._relations.append((source[0], _joined(source[1], name), "prefetch", 1))
+                self._prefetching += 1
                 try:
                     return plain(instances, prefetcher, lookup, level)
                 finally:
                     self._relations.pop()
+                    self._prefetching -= 1
 
             return prefetch_one_level
 
@@ -367,7 +377,8 @@ class Recorder:
         if source is None:
             return plain(this, instance, cls)
         path = _joined(source[1], name)
-        self.used.add((source[0], path))
+        if not self._prefetching:
+            self.used.add((source[0], path))
         if cached:
             found = plain(this, instance, cls)
         else:
@@ -392,7 +403,8 @@ class Recorder:
         plain = manager.get_queryset
 
         def get_queryset() -> Any:
-            self.used.add((source[0], path))
+            if not self._prefetching:
+                self.used.add((source[0], path))
             made = plain()
             if made._result_cache is None:
                 made._wb_relation = (source[0], path, kind, 0)
@@ -420,7 +432,7 @@ class Recorder:
                     origin = getattr(this, "origin", None)
                     if token is not None and origin is not None:
                         key = (str(origin.name), int(token.lineno), type(this).__name__)
-                        noted = self.nodes.setdefault(key, [0, 0.0])
+                        noted = self.nodes.setdefault(key, [0, 0.0, _is_builtin(this)])
                         noted[0] += 1
                         noted[1] += wall
 
@@ -441,6 +453,18 @@ class Recorder:
             return work
 
         return make
+
+    def _listed(self, plain: Any) -> Any:
+        timed = self._timed("serialisation")(plain)
+
+        def to_representation(this: Any, data: Any) -> Any:
+            wall = time.perf_counter()
+            found = timed(this, data)
+            wall = time.perf_counter() - wall
+            self.lists.append({"rows": len(found), "wall_s": wall, **self._place(self.places.where(1))})
+            return found
+
+        return to_representation
 
     def _hook_others(self) -> None:
         import http.client
@@ -465,8 +489,8 @@ class Recorder:
         except Exception:
             pass
         else:
-            for owner in (ListSerializer, Serializer):
-                self.patch(owner, "to_representation", self._timed("serialisation"))
+            self.patch(ListSerializer, "to_representation", self._listed)
+            self.patch(Serializer, "to_representation", self._timed("serialisation"))
             self.patch(JSONRenderer, "render", self._timed("serialisation"))
 
         def request(plain: Any) -> Any:
@@ -484,12 +508,29 @@ class Recorder:
                 finally:
                     self.clock.pop()
                     began = getattr(this, "_wb_began", time.perf_counter())
+                    frames = self.places.stack(1)
                     self.upstream.append(
-                        {"wall_s": time.perf_counter() - began, "began_s": began, **self._place(self.places.where(1))}
-                    )
+                        {
+                            "wall_s": time.perf_counter() - began, "began_s": began, "frames": frames,
+                            "lines": [[one.f_code.co_filename, one.f_lineno] for one in frames],
+                            **self._place(self.places.where(1)),
+                        }
+                    )  # fmt: skip
 
             return getresponse
 
+        def responded(plain: Any) -> Any:
+            def __init__(this: Any, *args: Any, **options: Any) -> None:
+                plain(this, *args, **options)
+                where = self.places.where(1)
+                if where.layer == "view" and where.line is not None:
+                    self.response = where.line
+
+            return __init__
+
+        from django.http.response import HttpResponseBase
+
+        self.patch(HttpResponseBase, "__init__", responded)
         self.patch(http.client.HTTPConnection, "putrequest", request)
         self.patch(http.client.HTTPConnection, "getresponse", response)
 
@@ -498,12 +539,16 @@ class Recorder:
     def found(self) -> dict[str, Any]:
         """Return what was recorded as plain data."""
         nodes = [
-            {"template": name, "line": line, "node": node, "times": noted[0], "wall_s": noted[1]}
+            {
+                "template": name, "line": line, "node": node, "times": noted[0], "wall_s": noted[1],
+                "builtin": noted[2],
+            }
             for (name, line, node), noted in self.nodes.items()
             if self.places.kind(name) != 3
-        ]
+        ]  # fmt: skip
         return {
-            "fetches": self.fetches, "queries": self.queries, "accesses": self.accesses, "upstream": self.upstream,
+            "fetches": self.fetches, "queries": self.queries, "accesses": self.accesses, "upstream": _looped(self.upstream),
+            "response": self.response, "lists": self.lists,
             "used": sorted(self.used), "uses": {str(number): sorted(known) for number, known in self.uses.items()},
             "nodes": sorted(nodes, key=lambda node: -float(node["wall_s"]))[:200],
             "parts": {name: times for name, times in self.clock.parts.items() if name != "hooks"},
@@ -538,6 +583,35 @@ class Recorder:
             except Exception:
                 continue
         return found
+
+
+def _context_files() -> set[str]:
+    """Return the files of the project's context processors."""
+    from django.template import engines
+
+    found = set()
+    for backend in engines.all():
+        for processor in getattr(getattr(backend, "engine", None), "template_context_processors", ()):
+            code = getattr(processor, "__code__", None)
+            if code is not None:
+                found.add(code.co_filename)
+    return found
+
+
+def _is_builtin(node: Any) -> bool:
+    """Say whether a node of a template is one of Django's own that only arranges others."""
+    module, name = type(node).__module__, type(node).__name__
+    return module.startswith("django.") and name not in ("IncludeNode", "InclusionNode", "SimpleNode")
+
+
+def _looped(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give each call the line of the innermost code that made all of them: where the loop is."""
+    common = set.intersection(*({id(one) for one in call["frames"]} for call in calls)) if calls else set()
+    for call in calls:
+        frames, lines = call.pop("frames"), call.pop("lines")
+        shared = [line for frame, line in zip(frames, lines) if id(frame) in common]  # noqa: B905
+        call["loop"] = shared[0] if shared else None
+    return calls
 
 
 def _joined(path: str, name: str) -> str:

@@ -541,7 +541,9 @@ class EndpointStudy(Result):
     def verdict(self) -> str:
         """What bounds the request, and which fix pays most, in a sentence."""
         largest = max(self.parts, key=self.parts.__getitem__, default="")
-        bound = f"{largest} takes {self.parts[largest] / self.wall_ms:.0%} of {_short(self.wall_ms)} ms" if largest else ""
+        bound = (
+            f"{largest} takes {self.parts[largest] / self.wall_ms:.0%} of {_short(self.wall_ms)} ms" if largest else ""
+        )
         if not self.paying:
             return f"{bound}; no fix that was tried pays"
         best = self.paying[0]
@@ -584,7 +586,12 @@ class EndpointStudy(Result):
         if self.together is not None:
             after = self.together.queries_after
             lines += ["", f"All that pay, together: {self.together.saving}; queries {self.queries} → {after}"]
-        for verdict, title in (("pays", "Pays too"), ("does not", "Does not pay"), ("harms", "Harms"), ("can't be tried", "Not tried")):
+        for verdict, title in (
+            ("pays", "Pays too"),
+            ("does not", "Does not pay"),
+            ("harms", "Harms"),
+            ("can't be tried", "Not tried"),
+        ):
             shown = self.paying[3:] if verdict == "pays" else [one for one in self.findings if one.verdict == verdict]
             if shown:
                 lines += ["", f"{title}:"]

@@ -167,7 +167,9 @@ class _Study:
         waits = trials.has_waits(times)
         wall_s = statistics.median(trials.seconds_of([one], waits) for one in times)
         seen = self.recorder.order("record", request=self.request, patches=[], plans=True)
-        trace = self._trace(seen, wall_s, statistics.median(one[1] for one in times), reply, rtt_s, link_bits, hit_rate)
+        trace = self._trace(
+            seen, waits, wall_s, statistics.median(one[1] for one in times), reply, rtt_s, link_bits, hit_rate
+        )
         candidates = find(trace)
         arms = trials.Arms(
             bare=self.bare, fixed=self.fixed, request=self.request, wall_s=wall_s, link_bits=link_bits,
@@ -194,7 +196,7 @@ class _Study:
         return bodies[1:]
 
     def _trace(
-        self, seen: dict[str, Any], wall_s: float, cpu_s: float, reply: dict[str, Any], rtt_s: float, link_bits: float,
+        self, seen: dict[str, Any], waits: bool, wall_s: float, cpu_s: float, reply: dict[str, Any], rtt_s: float, link_bits: float,
         hit_rate: float,
     ) -> Trace:  # fmt: skip
         bare = columns.targets(seen)
@@ -204,11 +206,13 @@ class _Study:
             for table, column in indexes.wanted(seen)
         }
         info = {**self.info, **self.recorder.order("templates")}
-        info |= self.recorder.order("settings_lines", names={"session_line": "SESSION_ENGINE", "loaders_line": "loaders"})
+        info |= self.recorder.order(
+            "settings_lines", names={"session_line": r"^SESSION_ENGINE\b", "loaders_line": r"[\"']loaders[\"']"}
+        )
         view = self.recorder.order("view_of", path=self.request["path"])
         return Trace(
             seen=seen, reads=reads, wall_ms=wall_s * 1e3, cpu_ms=cpu_s * 1e3, answer=reply, info=info, view=view,
-            path=self.request["path"], method=self.request["method"], user=self.user, rtt_s=rtt_s,
+            path=self.request["path"], method=self.request["method"], user=self.user, waits=waits, rtt_s=rtt_s,
             link_bits=link_bits, hit_rate=hit_rate, selectivity=counted,
         )  # fmt: skip
 
@@ -271,7 +275,9 @@ def _parts(seen: dict[str, Any], wall_ms: float) -> dict[str, float]:
     walls = {_PARTS[name]: wall for name, (wall, _) in seen["parts"].items() if name in _PARTS}
     waits = sum(max(0.0, wall - cpu) for name, (wall, cpu) in seen["parts"].items() if name in ("view", "middleware"))
     if waits > 0.05 * sum(walls.values()):
-        held = {name: max(0.0, wall - cpu) for name, (wall, cpu) in seen["parts"].items() if name in ("view", "middleware")}
+        held = {
+            name: max(0.0, wall - cpu) for name, (wall, cpu) in seen["parts"].items() if name in ("view", "middleware")
+        }
         walls = {**walls, "waits": waits}
         for name, wall in held.items():
             walls[_PARTS[name]] -= wall

@@ -128,6 +128,13 @@ def _tried(arms: Arms, candidate: Candidate, until_s: float) -> tuple[Finding, d
     finding = dataclasses.replace(finding, same_answer=same, queries_after=after)
     if not same:
         return dataclasses.replace(finding, verdict="harms", hazard=f"the answer changes; {finding.hazard}"), {}
+    if after >= finding.queries_before and any(
+        patch["do"] in ("relations", "preload", "memo") for patch in candidate.patches
+    ):
+        why = "a stand-in for the fix saves no query here: what is asked for is filtered or sorted each time"
+        return dataclasses.replace(
+            finding, verdict="can't be tried", queries_after=None, same_answer=None, hazard=why
+        ), {}
     if candidate.conditional:
         request["headers"]["if-none-match"] = reply["headers"].get("etag", "")
     bare_s, fixed_s, found = _rounds(arms, candidate, request, until_s)

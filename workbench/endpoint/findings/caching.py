@@ -22,7 +22,14 @@ def view(trace: Trace) -> Iterator[Candidate]:
     control, vary = headers.get("cache-control", ""), headers.get("vary", "").lower()
     per_user = trace.user is not None or "cookie" in vary or "authorization" in vary or trace.answer["sets_cookie"]
     cached = "max-age" in control or "no-store" in control or "private" in control or "expires" in headers
-    if trace.method != "GET" or per_user or cached or trace.writes or trace.seen["upstream"] or trace.wall_ms < LEAST_MS:
+    if (
+        trace.method != "GET"
+        or per_user
+        or cached
+        or trace.writes
+        or trace.seen["upstream"]
+        or trace.wall_ms < LEAST_MS
+    ):
         return
     if any("cache.UpdateCacheMiddleware" in name for name in trace.info["middleware"]):
         return
@@ -81,7 +88,10 @@ def heavy_template(trace: Trace) -> Iterator[Candidate]:
     """Find templates that are included again and again, and take a good part of the time."""
     for node in trace.seen["nodes"]:
         cost = node["wall_s"] * 1e3 * trace.scale
-        if not node["builtin"] and node["times"] >= OFTEN and cost >= HEAVY * trace.wall_ms:
+        asks = sum(
+            query["template"] == node["template"] and query["template_line"] == node["line"] for query in trace.queries
+        )
+        if not node["builtin"] and node["times"] >= OFTEN > 2 * asks and cost >= HEAVY * trace.wall_ms:
             yield Candidate(
                 finding=Finding(
                     area="templates", kind="heavy_template", file=trace.response[0], line=trace.response[1],
@@ -117,7 +127,8 @@ def serialisation(trace: Trace) -> Iterator[Candidate]:
     """Find long lists that a serializer turns into plain data field by field."""
     for found in trace.seen["lists"]:
         cost = found["wall_s"] * 1e3 * trace.scale
-        if found["rows"] >= 4 * OFTEN and cost >= 0.5 * trace.wall_ms and len(trace.queries) < OFTEN:
+        own = float(trace.seen["parts"].get("serialisation", [0.0])[0]) * 1e3 * trace.scale
+        if found["rows"] >= 4 * OFTEN and own >= 0.5 * trace.wall_ms and len(trace.queries) < OFTEN:
             file, line, *_ = found["line"] or (trace.view["file"], trace.view["line"])
             yield Candidate(
                 finding=Finding(

@@ -23,7 +23,13 @@ def targets(seen: dict[str, Any]) -> list[dict[str, Any]]:
         if fetch["rows"] >= MANY and fetch["plain"] and not fetch["only"] and not fetch["prefetch"]:
             if fetch["how"] != "fetch" or fetch["parent"] or fetch["selects"] or fetch["prefetches"]:
                 continue
-            patch = {"do": "only", "model": fetch["model"], "line": fetch["made"], "last": fetch["last"], "fields": [fetch["pk"]]}
+            patch = {
+                "do": "only",
+                "model": fetch["model"],
+                "line": fetch["made"],
+                "last": fetch["last"],
+                "fields": [fetch["pk"]],
+            }
             if patch not in found:
                 found.append(patch)
     return found
@@ -36,7 +42,13 @@ def columns(trace: Trace) -> Iterator[Candidate]:
     done: list[Any] = []
     wanted = targets(trace.seen)
     for number, bare in enumerate(trace.reads["fetches"]):
-        patch = {"do": "only", "model": bare["model"], "line": bare["made"], "last": bare["last"], "fields": [bare["pk"]]}
+        patch = {
+            "do": "only",
+            "model": bare["model"],
+            "line": bare["made"],
+            "last": bare["last"],
+            "fields": [bare["pk"]],
+        }
         if patch not in wanted or patch in done or bare["rows"] < MANY or bare["parent"]:
             continue
         done.append(patch)
@@ -45,7 +57,7 @@ def columns(trace: Trace) -> Iterator[Candidate]:
         relations = {path.partition("__")[0] for root, path in trace.reads["used"] if int(root) == number}
         read = [name for name in bare["columns"] if name in reads or name.removesuffix("_id") in relations]
         touched = _touched(reads, bare["rows"])
-        cost = twin["wall_s"] * 1e3 * trace.scale
+        cost = trace.fetch_ms(twin)
         found = _sum(trace, twin, reads, cost) or _rows(trace, twin, touched, relations, cost)
         found = found or _columns(trace, twin, read, cost)
         if found:

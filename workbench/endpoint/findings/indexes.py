@@ -14,6 +14,8 @@ LEAST_ROWS, LEAST_VALUES = 500, 12
 SEARCHES = frozenset(("exact", "in", "gt", "gte", "lt", "lte", "range", "startswith"))
 #: What is left of a query with its index.
 LEFT = 0.15
+#: A smaller gain, or a smaller share of the request, is not worth an index.
+LEAST_MS, LEAST_SHARE = 0.5, 0.05
 
 
 def wanted(seen: dict[str, object]) -> list[tuple[str, str]]:
@@ -28,7 +30,9 @@ def missing(trace: Trace) -> Iterator[Candidate]:
     done = set()
     for query in trace.queries:
         plan = " | ".join(trace.seen["plans"].get(query["sql"], ()))
-        if query["fetch"] is None or not ("SCAN" in plan or "Seq Scan" in plan or "Sort" in plan or "TEMP B-TREE" in plan):
+        if query["fetch"] is None or not (
+            "SCAN" in plan or "Seq Scan" in plan or "Sort" in plan or "TEMP B-TREE" in plan
+        ):
             continue
         fetch = trace.fetches[query["fetch"]]
         filters = [one for one in fetch["filters"] if one[2] in SEARCHES and _worth(trace, one)]
@@ -41,9 +45,11 @@ def missing(trace: Trace) -> Iterator[Candidate]:
             if not found or (found[0][0], found[0][1]) in done:
                 continue
             table, column, how, _, label = found[0]
-            done.add((table, column))
             same = [one for one in trace.queries if one["sql"] == query["sql"]]
             saved = sum(map(trace.cost_ms, same)) * (1 - LEFT)
+            if saved < max(LEAST_MS, LEAST_SHARE * trace.wall_ms):
+                continue
+            done.add((table, column))
             file, line = trace.place_of(fetch)
             name = f"{how if kind == 'missing_index_order' else ''}{column}"
             yield Candidate(

@@ -34,7 +34,15 @@ def n_plus_one(trace: Trace) -> Iterator[Candidate]:
     def key(item: Any) -> Any:
         query, number, path, kind = item
         fetch = trace.fetches[number]
-        return (fetch["model"], str(fetch["made"]), str(fetch["last"]), fetch["sliced"], path, kind, query["layer"] == "middleware")
+        return (
+            fetch["model"],
+            str(fetch["made"]),
+            str(fetch["last"]),
+            fetch["sliced"],
+            path,
+            kind,
+            query["layer"] == "middleware",
+        )
 
     groups = [group for _, group in by(followed, key) if len(group) >= FEWEST]
     for group in _merged(groups):
@@ -63,7 +71,7 @@ def _candidate(trace: Trace, group: list[Any]) -> Candidate:
     template, template_line = most([(item["template"], item["template_line"]) for item in outermost])
     file, line = trace.place_of(root)
     fetched = [trace.fetches[item["fetch"]] for item in queries if item["fetch"] is not None]
-    filtered = any(len(one["filters"]) > 1 or one["sliced"] for one in fetched) and kind not in SINGLE
+    filtered = any(len(one["filters"]) > 1 or one["sliced"] for one in fetched) and kind not in (*SINGLE, "generic")
     joins = kind in SINGLE and all(step in SINGLE for step in _steps(trace, number, path, kind))
     how = "select_related" if joins else "prefetch_related"
     saved = sum(map(trace.cost_ms, queries))
@@ -115,7 +123,9 @@ def _kind(queries: list[dict[str, Any]], path: str, kind: str) -> str:
 def _fix(model: str, how: str, path: str, filtered: bool) -> str:
     name = model.rpartition(".")[2]
     if filtered:
-        return f"from django.db.models import Prefetch\n{name} queryset: .prefetch_related(Prefetch({path!r}, queryset=…))"
+        return (
+            f"from django.db.models import Prefetch\n{name} queryset: .prefetch_related(Prefetch({path!r}, queryset=…))"
+        )
     return f'# the queryset of {name} that is made here:\n….{how}("{path}")'
 
 

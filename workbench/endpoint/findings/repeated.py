@@ -26,7 +26,9 @@ def identical(trace: Trace) -> Iterator[Candidate]:
             continue
         costs = sorted(map(trace.cost_ms, group))
         saved = sum(costs) * again / len(group)
-        yield _candidate(trace, group, "identical_queries", saved, f"{len(group)} times, {again} of them for the same values")
+        yield _candidate(
+            trace, group, "identical_queries", saved, f"{len(group)} times, {again} of them for the same values"
+        )
 
 
 def in_a_loop(trace: Trace) -> Iterator[Candidate]:

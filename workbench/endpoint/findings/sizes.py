@@ -22,7 +22,7 @@ def sizes(trace: Trace) -> Iterator[Candidate]:
         length = access["how"] == "__len__"
         made = access["line"] if access["direct"] else fetch["made"]
         file, line = (made[0], made[1]) if made else trace.place_of(fetch)
-        cost = fetch["wall_s"] * 1e3 * trace.scale
+        cost = trace.fetch_ms(fetch)
         yield Candidate(
             finding=Finding(
                 area="lazy", kind="len_of_queryset" if length else "bool_of_queryset", file=file, line=line,
@@ -49,7 +49,7 @@ def deep_offset(trace: Trace) -> Iterator[Candidate]:
                     why=f"{fetch['offset']:,} rows are skipped",
                     fix=f"queryset.filter({order}__gt=last_of_the_page_before)[:size]",
                     hazard="pages are reached one after the other, not by number",
-                    **around(query["wall_s"] * 1e3 * trace.scale * 0.8),
+                    **around(trace.cost_ms(query) * 0.8),
                 )
             )  # fmt: skip
 

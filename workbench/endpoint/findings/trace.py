@@ -45,6 +45,7 @@ class Trace:
     path: str
     method: str = "GET"
     user: str | None = None
+    waits: bool = False
     rtt_s: float = 0.0
     link_bits: float = 20e6
     hit_rate: float = 0.8
@@ -65,8 +66,8 @@ class Trace:
 
     @property
     def scale(self) -> float:
-        """What a hooked millisecond is worth: hooks make everything slower."""
-        return min(1.0, self.wall_ms / (1e3 * self.seen["wall_s"]))
+        """What a hooked millisecond on the CPU is worth: hooks make everything slower."""
+        return min(1.0, self.cpu_ms / (1e3 * self.seen["cpu_s"]))
 
     @property
     def writes(self) -> bool:
@@ -74,11 +75,17 @@ class Trace:
         return any(query["writes"] and "django_session" not in query["sql"] for query in self.queries)
 
     def cost_ms(self, query: dict[str, Any]) -> float:
-        """Return what one query costs with all that goes with it, and the round trip."""
-        wall = query.get("all_wall_s")
-        if wall is None and query["fetch"] is not None:
-            wall = self.fetches[query["fetch"]]["wall_s"]
-        return float(max(wall or 0.0, query["wall_s"])) * 1e3 * self.scale + self.rtt_s * 1e3
+        """Return what one query costs: CPU with all that goes with it, the wait for the database, the round trip."""
+        cpu = query.get("all_cpu_s")
+        if cpu is None and query["fetch"] is not None:
+            cpu = self.fetches[query["fetch"]]["cpu_s"] + self.fetches[query["fetch"]]["made_s"]
+        wait = max(0.0, query["wall_s"] - query["cpu_s"]) if self.waits else 0.0
+        return (max(cpu or 0.0, query["cpu_s"]) * self.scale + wait + self.rtt_s) * 1e3
+
+    def fetch_ms(self, fetch: dict[str, Any]) -> float:
+        """Return what fetching one queryset costs."""
+        wait = max(0.0, fetch["wall_s"] - fetch["cpu_s"]) if self.waits else 0.0
+        return float(fetch["cpu_s"] * self.scale + wait) * 1e3
 
     def cause(self, query: dict[str, Any]) -> tuple[int, str, str] | None:
         """Return the relation that was followed: the fetch of the object, the path from there, and its kind."""

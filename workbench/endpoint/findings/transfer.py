@@ -20,7 +20,12 @@ def _link_ms(trace: Trace, size: float) -> float:
 def conditional(trace: Trace) -> Iterator[Candidate]:
     """Find answers without a validator: a client that has one already gets it again."""
     headers = trace.answer["headers"]
-    if trace.method != "GET" or "etag" in headers or "last-modified" in headers or "no-store" in headers.get("cache-control", ""):
+    if (
+        trace.method != "GET"
+        or "etag" in headers
+        or "last-modified" in headers
+        or "no-store" in headers.get("cache-control", "")
+    ):
         return
     if any("ConditionalGet" in name for name in trace.info["middleware"]) or trace.answer["bytes"] < LEAST_BYTES:
         return

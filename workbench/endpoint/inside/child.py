@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import sys
 from typing import Any, Callable
@@ -143,7 +144,11 @@ class Project:
             lines = source.read().splitlines()
         found = {}
         for key, name in names.items():
-            at = [number for number, line in enumerate(lines, 1) if name in line and not line.lstrip().startswith("#")]
+            at = [
+                number
+                for number, line in enumerate(lines, 1)
+                if re.search(name, line) and not line.lstrip().startswith("#")
+            ]
             found[key] = [file, at[0] if at else 1]
         return found
 

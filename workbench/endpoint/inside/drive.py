@@ -118,7 +118,16 @@ def as_reply(told: dict[str, Any], with_body: bool) -> dict[str, Any]:
     """Return an answer as plain data; the body only where it is to be compared."""
     headers = {name.lower(): value for name, value in told["headers"] if name.lower() != "set-cookie"}
     sets_cookie = any(name.lower() == "set-cookie" for name, _ in told["headers"])
-    shown = ("content-type", "etag", "last-modified", "cache-control", "vary", "content-encoding", "location", "expires")
+    shown = (
+        "content-type",
+        "etag",
+        "last-modified",
+        "cache-control",
+        "vary",
+        "content-encoding",
+        "location",
+        "expires",
+    )
     return {
         "status": told["status"],
         "bytes": len(told["body"]),

@@ -265,4 +265,3 @@ def _paths(tree: dict[str, Any], above: str = "") -> list[str]:
         path = f"{above}__{name}" if above else name
         found += [path, *_paths(below, path)]
     return found
-

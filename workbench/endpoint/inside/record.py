@@ -14,6 +14,8 @@ from .places import Places, Where
 
 #: More events than this are counted, not kept.
 MOST_EVENTS = 20_000
+#: The database is asked for so many plans.
+MOST_PLANS = 50
 _LITERAL = re.compile(r"'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b")
 _MANY = re.compile(r"\((?:\s*%s\s*,)+\s*%s\s*\)")
 _WRITE = re.compile(r"\s*(?:insert|update|delete|replace|merge|create|drop|alter|truncate)\b", re.IGNORECASE)
@@ -140,9 +142,7 @@ class Recorder:
         elif where.site == "property" and where.line and where.line[2].startswith("__"):
             where.site = "template"
         site = where.site if where.layer == "view" or where.site == "context_processor" else ""
-        return {
-            "line": where.line, "layer": where.layer, "site": site, "template": template, "template_line": line
-        }
+        return {"line": where.line, "layer": where.layer, "site": site, "template": template, "template_line": line}
 
     def _template(self) -> tuple[str, int]:
         for node in reversed(self._nodes):
@@ -166,7 +166,7 @@ class Recorder:
                 "parent": relation and relation[:3], "prefetch": bool(relation and relation[3]),
                 "sliced": query.is_sliced, "offset": query.low_mark, "selects": _selected(query),
                 "prefetches": [str(getattr(one, "prefetch_to", one)) for one in queryset._prefetch_related_lookups],
-                "only": not query.deferred_loading[1] or bool(query.deferred_loading[0]), "wall_s": 0.0, "cpu_s": 0.0,
+                "made_s": made.get("_wb_made_s", 0.0), "only": not query.deferred_loading[1] or bool(query.deferred_loading[0]), "wall_s": 0.0, "cpu_s": 0.0,
                 "plain": queryset._fields is None, "filters": _filters(query), "orders": _orders(query),
                 "columns": [field.attname for field in queryset.model._meta.concrete_fields],
                 "wide": [field.attname for field in queryset.model._meta.concrete_fields if _is_wide(field)],
@@ -405,7 +405,9 @@ class Recorder:
         def get_queryset() -> Any:
             if not self._prefetching:
                 self.used.add((source[0], path))
+            cpu = time.thread_time()
             made = plain()
+            made._wb_made_s = 2 * (time.thread_time() - cpu)  # the manager itself costs as much again
             if made._result_cache is None:
                 made._wb_relation = (source[0], path, kind, 0)
             return made
@@ -569,9 +571,7 @@ class Recorder:
         from django.db import connections
 
         found: dict[str, Any] = {}
-        for mark, (wall, sql, params, alias) in self._slow.items():
-            if wall < 0.0005:
-                continue
+        for mark, (_, sql, params, alias) in list(self._slow.items())[:MOST_PLANS]:
             connection = connections[alias]
             word = {"sqlite": "EXPLAIN QUERY PLAN ", "postgresql": "EXPLAIN "}.get(connection.vendor)
             if word is None:

@@ -1,0 +1,14 @@
+from books import views
+from django.urls import path
+
+urlpatterns = [
+    path("books/", views.books),
+    path("fine/", views.fine),
+    path("shelf/", views.shelf),
+    path("mine/", views.mine),
+    path("login/", views.fine),
+    path("fails/", views.fails),
+    path("effects/", views.effects),
+    path("endless/", views.endless),
+    path("writes/", views.writes),
+]

@@ -1,0 +1,10 @@
+"""A small project that the endpoint study is tried on."""
+
+import os
+import sys
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "library_settings")
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)

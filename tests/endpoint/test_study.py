@@ -1,0 +1,164 @@
+"""The endpoint study on a small project: what it finds, what it leaves as it was, what it refuses in one line."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from waiting import eventually
+
+from workbench import EndpointStudy, UsageError, WorkbenchError, study_endpoint
+from workbench.cli import main
+
+PROJECT = Path(__file__).parent / "library"
+VIEWS = PROJECT / "books" / "views.py"
+
+pytestmark = pytest.mark.slow
+
+
+def line_of(file: Path, text: str) -> int:
+    return next(number for number, line in enumerate(file.read_text().splitlines(), 1) if text in line)
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project, with a database that holds 3,000 books."""
+    folder = tmp_path_factory.mktemp("library")
+    shutil.copytree(PROJECT, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    env = {**os.environ, "LIBRARY": str(folder), "LIBRARY_SECRET": "of the library"}
+    for words in (["migrate", "--run-syncdb", "-v0"], ["fill"]):
+        subprocess.run([sys.executable, "manage.py", *words], cwd=folder, env=env, check=True)
+    (folder / "library.log").unlink(missing_ok=True)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def surroundings(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIBRARY", str(library))
+    monkeypatch.setenv("LIBRARY_SECRET", "of the library")
+
+
+def files_of(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+@pytest.fixture(scope="module")
+def books(library: Path) -> EndpointStudy:
+    os.environ.update(LIBRARY=str(library), LIBRARY_SECRET="of the library")
+    return study_endpoint(library, "/books/", python=sys.executable, budget_s=20)
+
+
+def test_a_relation_that_is_followed_book_by_book_is_found_and_joining_it_pays(
+    books: EndpointStudy, library: Path
+) -> None:
+    found = next(one for one in books.findings if one.kind == "n_plus_one_fk")
+    assert (found.file, found.line) == (str(library / "books/views.py"), line_of(VIEWS, '.order_by("pk")[:100]'))
+    assert (Path(found.template).name, found.template_line) == ("books.html", 3)
+    assert (found.queries_before, found.queries_after) == (101, 1)
+    assert (found.verdict, found.same_answer, "select_related" in found.fix) == ("pays", True, True)
+    assert found.tried_low is not None
+    assert 0 < found.tried_low <= (found.tried_ms or 0) < books.wall_ms
+
+
+def test_the_parts_add_up_to_the_wall_time_and_the_study_goes_to_json_and_back(books: EndpointStudy) -> None:
+    assert sum(books.parts.values()) == pytest.approx(books.wall_ms)
+    assert (books.status, books.queries, books.statements[0]["times"]) == (200, 101, 100)
+    assert EndpointStudy.from_json(json.loads(json.dumps(books.to_json()))) == books
+    assert "n_plus_one_fk" in books.summary()
+    assert "'book" not in json.dumps(books.statements)
+
+
+def test_a_page_without_the_fault_has_no_such_finding(library: Path) -> None:
+    study = study_endpoint(library, "/fine/", python=sys.executable, budget_s=3)
+    kinds = {one.kind for one in study.findings}
+    assert (study.queries, kinds - {"uncached_view", "no_conditional", "no_compression"}) == (1, set())
+
+
+def test_a_column_that_is_searched_without_an_index_is_found(library: Path) -> None:
+    study = study_endpoint(library, "/shelf/", python=sys.executable, budget_s=5)
+    found = next(one for one in study.findings if one.kind == "missing_index_filter")
+    assert (found.line, found.same_answer) == (line_of(VIEWS, "shelf=7"), True)
+    assert 'fields=["shelf"]' in found.fix
+
+
+def test_effects_are_counted_and_nothing_of_the_users_changes(library: Path) -> None:
+    before = files_of(library)
+    study = study_endpoint(library, "/effects/", python=sys.executable, budget_s=2)
+    assert {"mail", "media", "on_commit", "connections", "files"} <= set(study.effects)
+    assert any("writes to the database" in note for note in study.notes)
+    assert "uncached_view" not in {one.kind for one in study.findings}
+    assert files_of(library) == before
+
+
+def test_a_user_is_logged_in_by_a_session_of_the_copy(library: Path) -> None:
+    study = study_endpoint(library, "/mine/", user="ann", python=sys.executable, budget_s=2)
+    assert study.status == 200
+    with sqlite3.connect(library / "db.sqlite3") as database:
+        assert database.execute("select count(*) from django_session").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "said"),
+    [
+        ("/no/", {}, "/no/ answers 404"),
+        ("/mine/", {}, "asks for a login: pass --user NAME"),
+        ("/mine/", {"user": "bob"}, "there is no user 'bob'"),
+        ("/books", {}, "/books redirects to /books/: pass that path"),
+        ("/fails/", {}, "the view raises LookupError: no such shelf at "),
+        ("/endless/", {}, "the answer did not end"),
+        ("books/", {}, "is no path"),
+        ("/books/", {"settings": "no.settings"}, "no.settings can't be imported"),
+        ("/books/", {"python": "/no/python"}, "there is no interpreter"),
+    ],
+)
+def test_what_can_not_be_studied_is_one_line(library: Path, path: str, options: dict[str, str], said: str) -> None:
+    with pytest.raises(WorkbenchError, match=".") as refused:
+        study_endpoint(library, path, **{"python": sys.executable, **options})  # type: ignore[arg-type]
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_folder_without_a_project_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"there is no manage\.py"):
+        study_endpoint(tmp_path, "/")
+
+
+def test_settings_that_ask_for_a_secret_are_named(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LIBRARY_SECRET")
+    with pytest.raises(UsageError, match="ask for something: KeyError: 'LIBRARY_SECRET'"):
+        study_endpoint(library, "/books/", python=sys.executable)
+
+
+def test_the_command_prints_one_screen_or_json(library: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["endpoint", str(library), "/mine/", "--user", "ann", "--python", sys.executable, "--budget", "1s"]
+    assert main([*words, "--rtt", "1ms", "--link", "20Mbit"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) < 40
+    assert main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["kind"] == "endpoint"
+
+
+@pytest.mark.parametrize("after_s", [0.4, 1.2, 2.5, 4.0])
+def test_a_study_that_is_killed_leaves_nothing(library: Path, tmp_path: Path, after_s: float) -> None:
+    before = files_of(library)
+    command = [sys.executable, "-m", "workbench", "endpoint", str(library), "/books/", "--python", sys.executable]
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as study:
+        time.sleep(after_s)
+        study.send_signal(signal.SIGKILL)
+    eventually(lambda: not list(tmp_path.glob("workbench-endpoint-*")))
+    processes = subprocess.run(["ps", "-A", "-o", "args="], capture_output=True, text=True, check=True).stdout
+    assert str(tmp_path) not in processes
+    assert files_of(library) == before
+    assert tempfile.gettempdir() != str(tmp_path)

@@ -124,7 +124,7 @@ def test_a_user_is_logged_in_by_a_session_of_the_copy(library: Path) -> None:
     ],
 )
 def test_what_can_not_be_studied_is_one_line(library: Path, path: str, options: dict[str, str], said: str) -> None:
-    with pytest.raises(WorkbenchError, match=".") as refused:
+    with pytest.raises(WorkbenchError) as refused:
         study_endpoint(library, path, **{"python": sys.executable, **options})  # type: ignore[arg-type]
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -137,7 +137,7 @@ def test_a_folder_without_a_project_is_refused(tmp_path: Path) -> None:
 
 def test_settings_that_ask_for_a_secret_are_named(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LIBRARY_SECRET")
-    with pytest.raises(UsageError, match="ask for something: KeyError: 'LIBRARY_SECRET'"):
+    with pytest.raises(UsageError, match=r"ask for something: KeyError: 'LIBRARY_SECRET'"):
         study_endpoint(library, "/books/", python=sys.executable)
 
 

@@ -96,7 +96,7 @@ def study_endpoint(
         raise UsageError("pass a hit rate from 0 to 1, a budget and a link above 0, and a round trip of 0 or more")
     if database not in ("copy", "readonly"):
         raise UsageError(f"database={database!r}: pass 'copy' or 'readonly'")
-    request = {"path": path, "method": method.upper(), "data": data, "headers": {}}
+    request: trials.Request = {"path": path, "method": method.upper(), "data": data, "headers": {}}
     study = _Study(find_project(project, settings, python), request, user, database == "readonly")
     with study:
         return study.made(rtt_s, link_bits or USUAL_LINK_BITS, hit_rate, budget_s)
@@ -132,7 +132,7 @@ class _Study:
             child.send("load", root=root, settings=self.project.settings, private=private)
             children.append(child)
         self.recorder, self.bare, self.fixed = children
-        self.info = [child.reply() for child in children][0]
+        self.info = next(iter([child.reply() for child in children]))
         began_s = time.monotonic()
         known = self.info["databases"]
         if self.read_only:
@@ -172,19 +172,35 @@ class _Study:
         )
         candidates = find(trace)
         arms = trials.Arms(
-            bare=self.bare, fixed=self.fixed, request=self.request, wall_s=wall_s, link_bits=link_bits,
-            rivals=max(1, sum(bool(one.patches) for one in candidates) + 1), status=status, waits=waits,
+            bare=self.bare,
+            fixed=self.fixed,
+            request=self.request,
+            wall_s=wall_s,
+            link_bits=link_bits,
+            rivals=max(1, sum(bool(one.patches) for one in candidates) + 1),
+            status=status,
+            waits=waits,
             sample=arms_bodies,
-        )  # fmt: skip
+        )
         findings, together, raw = _all_tried(arms, candidates, until_s)
         return EndpointStudy(
-            path=self.request["path"], status=status, wall_ms=wall_s * 1e3, cpu_ms=trace.cpu_ms,
-            queries=len(trace.queries), parts=_parts(seen, trace.wall_ms), findings=findings, together=together,
-            view=trace.view["name"], body_bytes=reply["bytes"], statements=_statements(trace),
-            effects=seen["effects"], notes=self._notes(trace), copy_s=self.copy_s,
+            path=self.request["path"],
+            status=status,
+            wall_ms=wall_s * 1e3,
+            cpu_ms=trace.cpu_ms,
+            queries=len(trace.queries),
+            parts=_parts(seen, trace.wall_ms),
+            findings=findings,
+            together=together,
+            view=trace.view["name"],
+            body_bytes=reply["bytes"],
+            statements=_statements(trace),
+            effects=seen["effects"],
+            notes=self._notes(trace),
+            copy_s=self.copy_s,
             raw={"bare": [one[0] for one in times], **raw},
             provenance={**provenance(), "django": self.info["django"], "project_python": self.info["python"]},
-        )  # fmt: skip
+        )
 
     def _warmed(self, body: bytes) -> list[bytes]:
         """Warm all children up, and return bare answers of two of them: in what they differ means nothing."""
@@ -196,9 +212,16 @@ class _Study:
         return bodies[1:]
 
     def _trace(
-        self, seen: dict[str, Any], waits: bool, wall_s: float, cpu_s: float, reply: dict[str, Any], rtt_s: float, link_bits: float,
+        self,
+        seen: dict[str, Any],
+        waits: bool,
+        wall_s: float,
+        cpu_s: float,
+        reply: dict[str, Any],
+        rtt_s: float,
+        link_bits: float,
         hit_rate: float,
-    ) -> Trace:  # fmt: skip
+    ) -> Trace:
         bare = columns.targets(seen)
         reads = self.recorder.order("record", request=self.request, patches=bare, plans=False) if bare else None
         counted = {
@@ -211,18 +234,32 @@ class _Study:
         )
         view = self.recorder.order("view_of", path=self.request["path"])
         return Trace(
-            seen=seen, reads=reads, wall_ms=wall_s * 1e3, cpu_ms=cpu_s * 1e3, answer=reply, info=info, view=view,
-            path=self.request["path"], method=self.request["method"], user=self.user, waits=waits, rtt_s=rtt_s,
-            link_bits=link_bits, hit_rate=hit_rate, selectivity=counted,
-        )  # fmt: skip
+            seen=seen,
+            reads=reads,
+            wall_ms=wall_s * 1e3,
+            cpu_ms=cpu_s * 1e3,
+            answer=reply,
+            info=info,
+            view=view,
+            path=self.request["path"],
+            method=self.request["method"],
+            user=self.user,
+            waits=waits,
+            rtt_s=rtt_s,
+            link_bits=link_bits,
+            hit_rate=hit_rate,
+            selectivity=counted,
+        )
 
     def _notes(self, trace: Trace) -> tuple[str, ...]:
         notes = ["caches are empty ones in memory, and connections to other machines are refused"]
         notes += ["DEBUG is on in these settings: times are with it"] if self.info["debug"] else []
         notes += ["this GET writes to the database"] if trace.writes and trace.method == "GET" else []
-        notes += [f"{count} × {effect} kept from happening or done on the copy alone" + (f", as in {where}" if where else "")
-                  for effect, count in trace.seen["effects"].items()
-                  for where in (trace.seen["refused"].get(effect, ""),)]  # fmt: skip
+        notes += [
+            f"{count} × {effect} kept from happening or done on the copy alone" + (f", as in {where}" if where else "")
+            for effect, count in trace.seen["effects"].items()
+            for where in (trace.seen["refused"].get(effect, ""),)
+        ]
         return tuple(notes)
 
 
@@ -240,7 +277,9 @@ def _all_tried(
     arms: trials.Arms, candidates: list[Candidate], until_s: float
 ) -> tuple[tuple[Finding, ...], Finding | None, dict[str, list[float]]]:
     """Try all candidates that can be, and those that pay together."""
-    findings, raw, paying = [], {}, []
+    findings: list[Finding] = []
+    raw: dict[str, list[float]] = {}
+    paying: list[tuple[Candidate, Finding]] = []
     waiting = sum(bool(one.patches) for one in candidates) + 1
     for candidate in candidates:
         finding = candidate.finding
@@ -266,8 +305,16 @@ def _all_tried(
     return tuple(ranked), together, raw
 
 
-_PARTS = {"sql": "sql", "orm": "orm", "templates": "templates", "serialisation": "serialisation", "view": "python",
-          "middleware": "middleware", "cache": "cache", "upstream": "upstream"}  # fmt: skip
+_PARTS = {
+    "sql": "sql",
+    "orm": "orm",
+    "templates": "templates",
+    "serialisation": "serialisation",
+    "view": "python",
+    "middleware": "middleware",
+    "cache": "cache",
+    "upstream": "upstream",
+}
 
 
 def _parts(seen: dict[str, Any], wall_ms: float) -> dict[str, float]:
@@ -291,9 +338,17 @@ def _statements(trace: Trace) -> tuple[dict[str, Any], ...]:
         line = query["line"] or ["", 0, ""]
         found = groups.setdefault(
             (query["sql"], str(line)),
-            {"sql": query["sql"][:500], "times": 0, "ms": 0.0, "rows": 0, "file": line[0], "line": line[1],
-             "template": query["template"], "template_line": query["template_line"]},
-        )  # fmt: skip
+            {
+                "sql": query["sql"][:500],
+                "times": 0,
+                "ms": 0.0,
+                "rows": 0,
+                "file": line[0],
+                "line": line[1],
+                "template": query["template"],
+                "template_line": query["template_line"],
+            },
+        )
         found["times"] += 1
         found["ms"] += trace.cost_ms(query)
         found["rows"] += trace.fetches[query["fetch"]]["rows"] if query["fetch"] is not None else 0

@@ -35,20 +35,25 @@ def view(trace: Trace) -> Iterator[Candidate]:
         return
     yield Candidate(
         finding=Finding(
-            area="caching", kind="uncached_view", file=trace.response[0], line=trace.response[1],
-            queries_before=len(trace.queries), why=f"nobody is logged in, and every request takes {trace.wall_ms:.3g} ms",
+            area="caching",
+            kind="uncached_view",
+            file=trace.response[0],
+            line=trace.response[1],
+            queries_before=len(trace.queries),
+            why=f"nobody is logged in, and every request takes {trace.wall_ms:.3g} ms",
             fix="from django.views.decorators.cache import cache_page\n@cache_page(60)",
             hazard=f"answers may be a minute old; counted with {trace.hit_rate:.0%} hits",
             **around(trace.hit_rate * (trace.wall_ms - HIT_MS)),
         ),
         patches=(
             {
-                "do": "wrap", "first": ["django.middleware.cache.UpdateCacheMiddleware"],
+                "do": "wrap",
+                "first": ["django.middleware.cache.UpdateCacheMiddleware"],
                 "last": ["django.middleware.cache.FetchFromCacheMiddleware"],
             },
         ),
         share=trace.hit_rate,
-    )  # fmt: skip
+    )
 
 
 def session(trace: Trace) -> Iterator[Candidate]:
@@ -58,14 +63,18 @@ def session(trace: Trace) -> Iterator[Candidate]:
         return
     yield Candidate(
         finding=Finding(
-            area="caching", kind="uncached_session", file=trace.info["session_line"][0],
-            line=trace.info["session_line"][1], queries_before=len(trace.queries),
+            area="caching",
+            kind="uncached_session",
+            file=trace.info["session_line"][0],
+            line=trace.info["session_line"][1],
+            queries_before=len(trace.queries),
             why=f"{len(mine)} query for the session of every request",
             fix='# in the settings:\nSESSION_ENGINE = "django.contrib.sessions.backends.cached_db"',
-            hazard="needs a cache that all processes share", **around(sum(map(trace.cost_ms, mine))),
+            hazard="needs a cache that all processes share",
+            **around(sum(map(trace.cost_ms, mine))),
         ),
         patches=({"do": "session_engine"},),
-    )  # fmt: skip
+    )
 
 
 def loader(trace: Trace) -> Iterator[Candidate]:
@@ -74,14 +83,18 @@ def loader(trace: Trace) -> Iterator[Candidate]:
         return
     yield Candidate(
         finding=Finding(
-            area="templates", kind="loader_off", file=trace.info["loaders_line"][0],
-            line=trace.info["loaders_line"][1], queries_before=len(trace.queries),
+            area="templates",
+            kind="loader_off",
+            file=trace.info["loaders_line"][0],
+            line=trace.info["loaders_line"][1],
+            queries_before=len(trace.queries),
             why="the cached template loader is off",
-            fix='# in OPTIONS of TEMPLATES:\n"loaders": [("django.template.loaders.cached.Loader", [… those of now …])]',
-            hazard="a changed template shows after a restart", **around(_templates_ms(trace) * 0.4),
+            fix='# in OPTIONS of TEMPLATES:\n"loaders": [("django.template.loaders.cached.Loader", […])]',
+            hazard="a changed template shows after a restart",
+            **around(_templates_ms(trace) * 0.4),
         ),
         patches=({"do": "cached_loader"},),
-    )  # fmt: skip
+    )
 
 
 def heavy_template(trace: Trace) -> Iterator[Candidate]:
@@ -94,12 +107,18 @@ def heavy_template(trace: Trace) -> Iterator[Candidate]:
         if not node["builtin"] and node["times"] >= OFTEN > 2 * asks and cost >= HEAVY * trace.wall_ms:
             yield Candidate(
                 finding=Finding(
-                    area="templates", kind="heavy_template", file=trace.response[0], line=trace.response[1],
-                    template=node["template"], template_line=node["line"], queries_before=len(trace.queries),
+                    area="templates",
+                    kind="heavy_template",
+                    file=trace.response[0],
+                    line=trace.response[1],
+                    template=node["template"],
+                    template_line=node["line"],
+                    queries_before=len(trace.queries),
                     why=f"done {node['times']} times, {cost:.3g} ms in all",
-                    fix="{# do it once, before the loop: #}\n{% … as found %}  {{ found }}", **around(cost * 0.8),
+                    fix="{# do it once, before the loop: #}\n{% … as found %}  {{ found }}",
+                    **around(cost * 0.8),
                 )
-            )  # fmt: skip
+            )
             return
 
 
@@ -112,14 +131,19 @@ def fragment(trace: Trace) -> Iterator[Candidate]:
         if not node["builtin"] and node["times"] < OFTEN and cost >= max(LEAST_MS, HEAVY * trace.wall_ms):
             yield Candidate(
                 finding=Finding(
-                    area="caching", kind="uncached_fragment", file=trace.response[0], line=trace.response[1],
-                    template=node["template"], template_line=node["line"], queries_before=len(trace.queries),
+                    area="caching",
+                    kind="uncached_fragment",
+                    file=trace.response[0],
+                    line=trace.response[1],
+                    template=node["template"],
+                    template_line=node["line"],
+                    queries_before=len(trace.queries),
                     why=f"this part of the page takes {cost:.3g} ms",
                     fix="{% load cache %}{% cache 60 name %}\n…{% endcache %}",
                     hazard="only where it is the same for all, or with the user's id as one more word of the tag",
                     **around(trace.hit_rate * (cost - 0.1)),
                 )
-            )  # fmt: skip
+            )
             return
 
 
@@ -132,12 +156,17 @@ def serialisation(trace: Trace) -> Iterator[Candidate]:
             file, line, *_ = found["line"] or (trace.view["file"], trace.view["line"])
             yield Candidate(
                 finding=Finding(
-                    area="python", kind="python_serialisation", file=file, line=line,
-                    queries_before=len(trace.queries), why=f"{found['rows']:,} objects are serialised in {cost:.3g} ms",
+                    area="python",
+                    kind="python_serialisation",
+                    file=file,
+                    line=line,
+                    queries_before=len(trace.queries),
+                    why=f"{found['rows']:,} objects are serialised in {cost:.3g} ms",
                     fix="# plain fields need neither objects nor a serializer:\nResponse(list(queryset.values(…)))",
-                    hazard="validators and methods of the serializer are left out", **around(cost * 0.6),
+                    hazard="validators and methods of the serializer are left out",
+                    **around(cost * 0.6),
                 )
-            )  # fmt: skip
+            )
             return
 
 

@@ -84,12 +84,17 @@ def _sum(trace: Trace, fetch: dict[str, Any], reads: dict[str, Any], cost: float
         return None
     return Candidate(
         finding=Finding(
-            area="lazy", kind="sum_in_python", file=file, line=line, queries_before=len(trace.queries),
+            area="lazy",
+            kind="sum_in_python",
+            file=file,
+            line=line,
+            queries_before=len(trace.queries),
             why=f"{fetch['rows']:,} rows of {fetch['model']} are fetched to add up {name}",
             fix=f'from django.db.models import Sum\nqueryset.aggregate(total=Sum("{name}"))["total"] or 0',
-            hazard="an empty table gives None", **around(cost - QUERY_MS),
+            hazard="an empty table gives None",
+            **around(cost - QUERY_MS),
         )
-    )  # fmt: skip
+    )
 
 
 def _rows(trace: Trace, fetch: dict[str, Any], touched: int, relations: set[str], cost: float) -> Candidate | None:
@@ -98,12 +103,16 @@ def _rows(trace: Trace, fetch: dict[str, Any], touched: int, relations: set[str]
     file, line = trace.place_of(fetch)
     return Candidate(
         finding=Finding(
-            area="lazy", kind="over_fetching_rows", file=file, line=line, queries_before=len(trace.queries),
+            area="lazy",
+            kind="over_fetching_rows",
+            file=file,
+            line=line,
+            queries_before=len(trace.queries),
             why=f"{fetch['rows']:,} rows of {fetch['model']} are fetched, {touched:,} are read",
             fix=f"queryset[:{touched}]  # or filter() what is wanted, in the database",
             **around(cost * (1 - touched / fetch["rows"])),
         )
-    )  # fmt: skip
+    )
 
 
 def _columns(trace: Trace, fetch: dict[str, Any], read: list[str], cost: float) -> Candidate | None:
@@ -115,13 +124,26 @@ def _columns(trace: Trace, fetch: dict[str, Any], read: list[str], cost: float) 
     names = ", ".join(f'"{name}"' for name in read)
     return Candidate(
         finding=Finding(
-            area="lazy", kind="over_fetching_columns", file=file, line=line, queries_before=len(trace.queries),
+            area="lazy",
+            kind="over_fetching_columns",
+            file=file,
+            line=line,
+            queries_before=len(trace.queries),
             why=f"of {len(fetch['columns'])} columns {len(read)} are read; not read: {', '.join(wide or unread)[:80]}",
-            fix=f"# the queryset that is made here:\n….only({names})", **around(cost * 0.3),
+            fix=f"# the queryset that is made here:\n….only({names})",
+            **around(cost * 0.3),
             hazard="a column that is read after all costs a query for each object",
         ),
-        patches=({"do": "only", "model": fetch["model"], "line": fetch["made"], "last": fetch["last"], "fields": [fetch["pk"], *read]},),
-    )  # fmt: skip
+        patches=(
+            {
+                "do": "only",
+                "model": fetch["model"],
+                "line": fetch["made"],
+                "last": fetch["last"],
+                "fields": [fetch["pk"], *read],
+            },
+        ),
+    )
 
 
 def only_misused(trace: Trace) -> Iterator[Candidate]:
@@ -131,18 +153,36 @@ def only_misused(trace: Trace) -> Iterator[Candidate]:
         names = [name for name, known in reads.items() if known["objects"] >= FEWEST]
         if not names:
             continue
-        mine = [query for query in trace.queries if (trace.cause(query) or (None, "", ""))[0] == int(number)
-                and (trace.cause(query) or (0, "", ""))[2] == "deferred"]  # fmt: skip
+        mine = [
+            query
+            for query in trace.queries
+            if (trace.cause(query) or (None, "", ""))[0] == int(number)
+            and (trace.cause(query) or (0, "", ""))[2] == "deferred"
+        ]
         file, line = trace.place_of(fetch)
         places = reads[names[0]]["lines"]
         template, template_line = (places[0][1], places[0][2]) if places else ("", 0)
         yield Candidate(
             finding=Finding(
-                area="lazy", kind="only_misused", file=file, line=line, template=template,
-                template_line=template_line, queries_before=len(trace.queries),
+                area="lazy",
+                kind="only_misused",
+                file=file,
+                line=line,
+                template=template,
+                template_line=template_line,
+                queries_before=len(trace.queries),
                 why=f"{', '.join(names)} of {fetch['model']}: left out, then fetched by {len(mine)} queries",
                 fix=f"# add to only(), or drop from defer(), of this queryset:\n{', '.join(map(repr, names))}",
                 **around(sum(map(trace.cost_ms, mine))),
             ),
-            patches=({"do": "only", "model": fetch["model"], "line": fetch["made"], "last": fetch["last"], "fields": None, "all": True},),
-        )  # fmt: skip
+            patches=(
+                {
+                    "do": "only",
+                    "model": fetch["model"],
+                    "line": fetch["made"],
+                    "last": fetch["last"],
+                    "fields": None,
+                    "all": True,
+                },
+            ),
+        )

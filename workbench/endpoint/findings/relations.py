@@ -11,13 +11,18 @@ from workbench.results import Finding
 
 SINGLE = ("fk", "one", "inheritance")
 _KINDS = {
-    "fk": "n_plus_one_fk", "one": "n_plus_one_reverse", "reverse": "n_plus_one_reverse", "m2m": "n_plus_one_m2m",
-    "generic": "n_plus_one_generic", "inheritance": "n_plus_one_inheritance",
-}  # fmt: skip
+    "fk": "n_plus_one_fk",
+    "one": "n_plus_one_reverse",
+    "reverse": "n_plus_one_reverse",
+    "m2m": "n_plus_one_m2m",
+    "generic": "n_plus_one_generic",
+    "inheritance": "n_plus_one_inheritance",
+}
 _SITES = {
-    "context_processor": "n_plus_one_context_processor", "method_field": "n_plus_one_method_field",
+    "context_processor": "n_plus_one_context_processor",
+    "method_field": "n_plus_one_method_field",
     "serializer": "n_plus_one_serializer",
-}  # fmt: skip
+}
 
 
 def n_plus_one(trace: Trace) -> Iterator[Candidate]:
@@ -64,7 +69,7 @@ def _merged(groups: list[list[Any]]) -> list[list[Any]]:
 
 
 def _candidate(trace: Trace, group: list[Any]) -> Candidate:
-    query, number, path, kind = group[0]
+    _, number, path, kind = group[0]
     queries = [item[0] for item in group]
     root = trace.fetches[number]
     outermost = [item[0] for item in group if item[2].count("__") == min(one[2].count("__") for one in group)]
@@ -78,19 +83,28 @@ def _candidate(trace: Trace, group: list[Any]) -> Candidate:
     rows = root["rows"] if joins else max(root["rows"], sum(one["rows"] for one in fetched))
     cost = ROW_MS * rows + (0.0 if joins else QUERY_MS)
     finding = Finding(
-        area="database", kind=_kind(queries, path, kind), file=file, line=line, template=template,
-        template_line=template_line, queries_before=len(trace.queries),
+        area="database",
+        kind=_kind(queries, path, kind),
+        file=file,
+        line=line,
+        template=template,
+        template_line=template_line,
+        queries_before=len(trace.queries),
         why=f"{len(queries)} queries, one for {path.replace('__', '.')} of each {root['model']}",
-        fix=_fix(root["model"], how, path, filtered), **around(saved - cost),
+        fix=_fix(root["model"], how, path, filtered),
+        **around(saved - cost),
         hazard="" if joins else "objects of the relation are all held in memory",
-    )  # fmt: skip
+    )
     if filtered:
         return Candidate(finding=finding)
     patch = {
-        "do": "relations", "model": root["model"], "line": root["made"], "last": root["last"],
+        "do": "relations",
+        "model": root["model"],
+        "line": root["made"],
+        "last": root["last"],
         "sliced": root["sliced"],
         "select" if joins else "prefetch": [path],
-    }  # fmt: skip
+    }
     return Candidate(finding=finding, patches=(patch,))
 
 
@@ -138,18 +152,32 @@ def unused_prefetch(trace: Trace) -> Iterator[Candidate]:
         if not unused or not fetch["rows"]:
             continue
         mine = [
-            query for query in trace.queries
-            if query["fetch"] is not None and trace.fetches[query["fetch"]]["prefetch"]
+            query
+            for query in trace.queries
+            if query["fetch"] is not None
+            and trace.fetches[query["fetch"]]["prefetch"]
             and trace.fetches[query["fetch"]]["parent"][0] == number
             and str(trace.fetches[query["fetch"]]["parent"][1]) in unused
-        ]  # fmt: skip
+        ]
         file, line = trace.place_of(fetch)
         yield Candidate(
             finding=Finding(
-                area="database", kind="unused_prefetch", file=file, line=line, queries_before=len(trace.queries),
+                area="database",
+                kind="unused_prefetch",
+                file=file,
+                line=line,
+                queries_before=len(trace.queries),
                 why=f"{', '.join(unused)} of {fetch['rows']} {fetch['model']} fetched, and not looked at",
                 fix=f"# drop it from this queryset:\n.prefetch_related({', '.join(map(repr, unused))})",
                 **around(sum(map(trace.cost_ms, mine))),
             ),
-            patches=({"do": "no_prefetch", "model": fetch["model"], "line": fetch["made"], "last": fetch["last"], "lookups": unused},),
-        )  # fmt: skip
+            patches=(
+                {
+                    "do": "no_prefetch",
+                    "model": fetch["model"],
+                    "line": fetch["made"],
+                    "last": fetch["last"],
+                    "lookups": unused,
+                },
+            ),
+        )

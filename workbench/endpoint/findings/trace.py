@@ -67,7 +67,7 @@ class Trace:
     @property
     def scale(self) -> float:
         """What a hooked millisecond on the CPU is worth: hooks make everything slower."""
-        return min(1.0, self.cpu_ms / (1e3 * self.seen["cpu_s"]))
+        return min(1.0, self.cpu_ms / float(1e3 * self.seen["cpu_s"]))
 
     @property
     def writes(self) -> bool:
@@ -80,7 +80,7 @@ class Trace:
         if cpu is None and query["fetch"] is not None:
             cpu = self.fetches[query["fetch"]]["cpu_s"] + self.fetches[query["fetch"]]["made_s"]
         wait = max(0.0, query["wall_s"] - query["cpu_s"]) if self.waits else 0.0
-        return (max(cpu or 0.0, query["cpu_s"]) * self.scale + wait + self.rtt_s) * 1e3
+        return float(max(cpu or 0.0, query["cpu_s"]) * self.scale + wait + self.rtt_s) * 1e3
 
     def fetch_ms(self, fetch: dict[str, Any]) -> float:
         """Return what fetching one queryset costs."""
@@ -119,7 +119,7 @@ class Trace:
         return (made[0], made[1]) if made else (self.view["file"], self.view["line"])
 
 
-def around(value_ms: float) -> dict[str, float]:
+def around(value_ms: float) -> dict[str, Any]:
     """Return a prediction with its interval; what is predicted is never below zero."""
     value = max(0.0, value_ms)
     return {"predicted_ms": value, "predicted_low": value * (1 - OFF), "predicted_high": value * (1 + OFF)}

@@ -31,16 +31,20 @@ def conditional(trace: Trace) -> Iterator[Candidate]:
         return
     yield Candidate(
         finding=Finding(
-            area="http", kind="no_conditional", queries_before=len(trace.queries),
-            file=trace.response[0], line=trace.response[1],
+            area="http",
+            kind="no_conditional",
+            queries_before=len(trace.queries),
+            file=trace.response[0],
+            line=trace.response[1],
             why=f"{trace.answer['bytes']:,} bytes are sent again to who has them",
             fix='# first in MIDDLEWARE:\n"django.middleware.http.ConditionalGetMiddleware",',
             hazard="the answer is still made; it saves the link, for clients that come back",
             **around(_link_ms(trace, trace.answer["bytes"])),
         ),
         patches=({"do": "wrap", "first": ["django.middleware.http.ConditionalGetMiddleware"]},),
-        on_link=True, conditional=True,
-    )  # fmt: skip
+        on_link=True,
+        conditional=True,
+    )
 
 
 def compression(trace: Trace) -> Iterator[Candidate]:
@@ -54,13 +58,17 @@ def compression(trace: Trace) -> Iterator[Candidate]:
         return
     yield Candidate(
         finding=Finding(
-            area="http", kind="no_compression", queries_before=len(trace.queries),
-            file=trace.response[0], line=trace.response[1],
+            area="http",
+            kind="no_compression",
+            queries_before=len(trace.queries),
+            file=trace.response[0],
+            line=trace.response[1],
             why=f"{size:,} bytes of text, not compressed",
             fix='# first in MIDDLEWARE (or let the web server do it):\n"django.middleware.gzip.GZipMiddleware",',
-            hazard=f"counted on a link of {trace.link_bits / 1e6:g} Mbit/s; costs CPU; never for pages that reflect secrets",
+            hazard=f"counted on a link of {trace.link_bits / 1e6:g} Mbit/s; never for pages that reflect secrets",
             **around(_link_ms(trace, size * (1 - LEFT)) - size / BYTES_A_MS),
         ),
         patches=({"do": "wrap", "first": ["django.middleware.gzip.GZipMiddleware"]},),
-        headers={"accept-encoding": "gzip"}, on_link=True,
-    )  # fmt: skip
+        headers={"accept-encoding": "gzip"},
+        on_link=True,
+    )

@@ -15,7 +15,7 @@ class Origins:
         self.models: Optional[set[str]] = None
 
     def install(self) -> None:
-        """Hook the two ways to make a queryset: from a manager, and from another queryset."""
+        """Follow both ways to make a queryset: from a manager, and from another queryset."""
         from django.db.models.manager import BaseManager
         from django.db.models.query import QuerySet
 

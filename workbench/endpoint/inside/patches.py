@@ -99,7 +99,7 @@ class Arm:
             self._replace(QuerySet, name, keeping(name))
 
     def _preload(self, patch: dict[str, Any]) -> None:
-        """Stand in for ``in_bulk``: the first ``get`` of a line by one field fetches what the last request asked for."""
+        """Stand in for ``in_bulk``: the first ``get`` by a field fetches what the last request asked for."""
         from django.core.signals import request_started
         from django.db.models.query import QuerySet
 

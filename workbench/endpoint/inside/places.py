@@ -10,12 +10,38 @@ from typing import Any, Optional
 #: Packages that may stand in ``INSTALLED_APPS``, and whose lines are nobody's own.
 FRAMEWORKS = frozenset(
     (
-        "django", "rest_framework", "django_filters", "debug_toolbar", "corsheaders", "crispy_forms", "django_tables2",
-        "mptt", "treebeard", "taggit", "polymorphic", "reversion", "drf_spectacular", "whitenoise", "guardian", "silk",
-        "graphene_django", "import_export", "ninja", "storages", "django_extensions", "sekizai", "sorl", "widget_tweaks",
-        "haystack", "simple_history", "modeltranslation", "django_celery_beat", "django_celery_results", "jazzmin",
+        "django",
+        "rest_framework",
+        "django_filters",
+        "debug_toolbar",
+        "corsheaders",
+        "crispy_forms",
+        "django_tables2",
+        "mptt",
+        "treebeard",
+        "taggit",
+        "polymorphic",
+        "reversion",
+        "drf_spectacular",
+        "whitenoise",
+        "guardian",
+        "silk",
+        "graphene_django",
+        "import_export",
+        "ninja",
+        "storages",
+        "django_extensions",
+        "sekizai",
+        "sorl",
+        "widget_tweaks",
+        "haystack",
+        "simple_history",
+        "modeltranslation",
+        "django_celery_beat",
+        "django_celery_results",
+        "jazzmin",
     )
-)  # fmt: skip
+)
 OTHER, USER, ORM, TEMPLATE, SERIALIZER, FIELD, LAYER, HANDLER, CONTEXT = range(9)
 
 #: A line: its file, its number and the function it stands in.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from contextlib import ExitStack
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 from .places import Places, Where
 
@@ -127,11 +127,16 @@ class Recorder:
         writes = bool(_WRITE.match(sql))
         self.queries.append(
             {
-                "sql": mark, "same": self._same.setdefault((sql, repr(params)), len(self._same)), "wall_s": wall,
-                "cpu_s": cpu, "writes": writes, "relation": relation and relation[:3],
-                "fetch": self._fetching[-1] if self._fetching else None, **self._place(where),
+                "sql": mark,
+                "same": self._same.setdefault((sql, repr(params)), len(self._same)),
+                "wall_s": wall,
+                "cpu_s": cpu,
+                "writes": writes,
+                "relation": relation and relation[:3],
+                "fetch": self._fetching[-1] if self._fetching else None,
+                **self._place(where),
             }
-        )  # fmt: skip
+        )
         if not writes and (mark not in self._slow or self._slow[mark][0] < wall):
             self._slow[mark] = (wall, sql, params, alias)
 
@@ -162,19 +167,31 @@ class Recorder:
         number = len(self.fetches)
         self.fetches.append(
             {
-                "model": queryset.model._meta.label, "made": made.get("_wb_born"), "last": made.get("_wb_line"), "how": how, "rows": 0,
-                "parent": relation and relation[:3], "prefetch": bool(relation and relation[3]),
-                "sliced": query.is_sliced, "offset": query.low_mark, "selects": _selected(query),
+                "model": queryset.model._meta.label,
+                "made": made.get("_wb_born"),
+                "last": made.get("_wb_line"),
+                "how": how,
+                "rows": 0,
+                "parent": relation and relation[:3],
+                "prefetch": bool(relation and relation[3]),
+                "sliced": query.is_sliced,
+                "offset": query.low_mark,
+                "selects": _selected(query),
                 "prefetches": [str(getattr(one, "prefetch_to", one)) for one in queryset._prefetch_related_lookups],
-                "made_s": made.get("_wb_made_s", 0.0), "only": not query.deferred_loading[1] or bool(query.deferred_loading[0]), "wall_s": 0.0, "cpu_s": 0.0,
-                "plain": queryset._fields is None, "filters": _filters(query), "orders": _orders(query),
+                "made_s": made.get("_wb_made_s", 0.0),
+                "only": not query.deferred_loading[1] or bool(query.deferred_loading[0]),
+                "wall_s": 0.0,
+                "cpu_s": 0.0,
+                "plain": queryset._fields is None,
+                "filters": _filters(query),
+                "orders": _orders(query),
                 "columns": [field.attname for field in queryset.model._meta.concrete_fields],
                 "wide": [field.attname for field in queryset.model._meta.concrete_fields if _is_wide(field)],
                 "pk": queryset.model._meta.pk.attname,
                 "numbers": [field.attname for field in queryset.model._meta.concrete_fields if _is_number(field)],
                 **self._place(where),
             }
-        )  # fmt: skip
+        )
         self._fetching.append(number)
         return number
 
@@ -224,10 +241,12 @@ class Recorder:
                 if fresh:
                     self.accesses.append(
                         {
-                            "how": plain.__name__, "fetch": this.__dict__.get("_wb_fetch"), "direct": where.direct,
+                            "how": plain.__name__,
+                            "fetch": this.__dict__.get("_wb_fetch"),
+                            "direct": where.direct,
                             **self._place(caller),
                         }
-                    )  # fmt: skip
+                    )
                 return found
 
             return size
@@ -513,11 +532,13 @@ class Recorder:
                     frames = self.places.stack(1)
                     self.upstream.append(
                         {
-                            "wall_s": time.perf_counter() - began, "began_s": began, "frames": frames,
+                            "wall_s": time.perf_counter() - began,
+                            "began_s": began,
+                            "frames": frames,
                             "lines": [[one.f_code.co_filename, one.f_lineno] for one in frames],
                             **self._place(self.places.where(1)),
                         }
-                    )  # fmt: skip
+                    )
 
             return getresponse
 
@@ -542,16 +563,25 @@ class Recorder:
         """Return what was recorded as plain data."""
         nodes = [
             {
-                "template": name, "line": line, "node": node, "times": noted[0], "wall_s": noted[1],
+                "template": name,
+                "line": line,
+                "node": node,
+                "times": noted[0],
+                "wall_s": noted[1],
                 "builtin": noted[2],
             }
             for (name, line, node), noted in self.nodes.items()
             if self.places.kind(name) != 3
-        ]  # fmt: skip
+        ]
         return {
-            "fetches": self.fetches, "queries": self.queries, "accesses": self.accesses, "upstream": _looped(self.upstream),
-            "response": self.response, "lists": self.lists,
-            "used": sorted(self.used), "uses": {str(number): sorted(known) for number, known in self.uses.items()},
+            "fetches": self.fetches,
+            "queries": self.queries,
+            "accesses": self.accesses,
+            "upstream": _looped(self.upstream),
+            "response": self.response,
+            "lists": self.lists,
+            "used": sorted(self.used),
+            "uses": {str(number): sorted(known) for number, known in self.uses.items()},
             "nodes": sorted(nodes, key=lambda node: -float(node["wall_s"]))[:200],
             "parts": {name: times for name, times in self.clock.parts.items() if name != "hooks"},
             "deferred": {
@@ -564,7 +594,7 @@ class Recorder:
                 }
                 for number, noted in self.deferred.items()
             },
-        }  # fmt: skip
+        }
 
     def plans(self) -> dict[str, Any]:
         """Ask the database how it does the slowest query of each fingerprint, when the request is over."""
@@ -683,6 +713,13 @@ def _is_wide(field: Any) -> bool:
 
 def _is_number(field: Any) -> bool:
     return field.get_internal_type() in (
-        "IntegerField", "BigIntegerField", "SmallIntegerField", "PositiveIntegerField", "PositiveBigIntegerField",
-        "PositiveSmallIntegerField", "FloatField", "DecimalField", "DurationField",
-    )  # fmt: skip
+        "IntegerField",
+        "BigIntegerField",
+        "SmallIntegerField",
+        "PositiveIntegerField",
+        "PositiveBigIntegerField",
+        "PositiveSmallIntegerField",
+        "FloatField",
+        "DecimalField",
+        "DurationField",
+    )

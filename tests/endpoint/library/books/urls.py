@@ -1,5 +1,6 @@
-from books import views
 from django.urls import path
+
+from books import views
 
 urlpatterns = [
     path("books/", views.books),

@@ -1,5 +1,6 @@
 import itertools
 import socket
+from pathlib import Path
 
 from django.contrib.auth.decorators import login_required
 from django.core.cache import cache
@@ -48,7 +49,7 @@ def effects(request):
     except OSError as error:
         refused = type(error).__name__
     try:
-        open("left.txt", "w")
+        Path("left.txt").write_text("left")
     except OSError as error:
         refused += type(error).__name__
     return JsonResponse({"refused": refused})

@@ -76,6 +76,8 @@ def from_plain(annotation: Any, value: Any, where: str) -> Any:
     if annotation is Any:
         return value
     wanted = args if isinstance(annotation, types.UnionType) else (annotation,)
+    if isinstance(value, Mapping) and (shaped := [kind for kind in wanted if dataclasses.is_dataclass(kind)]):
+        return from_plain(shaped[0], value, where)
     accepted = (*wanted, int) if float in wanted else wanted
     if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in wanted):
         names = " or ".join("null" if kind is types.NoneType else kind.__name__ for kind in wanted)

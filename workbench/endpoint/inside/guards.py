@@ -206,9 +206,13 @@ def _guard_storage(storage: Any, folder: str) -> None:
 
     def private_save(self: Any, name: str, content: Any) -> Any:
         count("media")
-        saved.add(name)
-        os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
-        kept = save(self, name, content)
+        usual = self.location
+        os.makedirs(folder, exist_ok=True)
+        self.__dict__["location"] = folder
+        try:
+            kept = save(self, name, content)
+        finally:
+            self.__dict__["location"] = usual
         saved.add(kept)
         return kept
 

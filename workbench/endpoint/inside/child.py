@@ -166,13 +166,13 @@ class Project:
         """Make a request under hooks."""
         if patches:
             self.arm.set(patches)
-            self.arm.origins.models = None
+            self.arm.origins.follow(None)
         recorder = Recorder(self.places)
         with recorder:
             told = self._answer(request)
         if patches:
             self.arm.set([])
-            self.arm.origins.models = None
+            self.arm.origins.follow(None)
         found = recorder.found()
         found["wall_s"], found["cpu_s"], found["status"] = told["wall_s"], told["cpu_s"], told["status"]
         found["effects"], found["refused"] = dict(guards.counts), dict(guards.refused)

@@ -13,13 +13,33 @@ class Origins:
     def __init__(self, places: Places) -> None:
         self.places = places
         self.models: Optional[set[str]] = None
+        self._plain: Optional[tuple[Any, Any, Any]] = None
+
+    def follow(self, models: Optional[set[str]]) -> None:
+        """Follow the querysets of these models alone; of none: unhook, for hooks cost time."""
+        self.models = models
+        if models is None or models:
+            self.install()
+        else:
+            self.uninstall()
+
+    def uninstall(self) -> None:
+        """Undo the hooks."""
+        from django.db.models.manager import BaseManager
+        from django.db.models.query import QuerySet
+
+        if self._plain is not None:
+            QuerySet._chain, BaseManager.get_queryset, BaseManager.all = self._plain
+            self._plain = None
 
     def install(self) -> None:
         """Follow both ways to make a queryset: from a manager, and from another queryset."""
         from django.db.models.manager import BaseManager
         from django.db.models.query import QuerySet
 
-        chain, of_manager, all_of = QuerySet._chain, BaseManager.get_queryset, BaseManager.all
+        if self._plain is not None:
+            return
+        chain, of_manager, all_of = self._plain = QuerySet._chain, BaseManager.get_queryset, BaseManager.all
 
         def _chain(this: Any) -> Any:
             clone = chain(this)

@@ -22,7 +22,7 @@ class Arm:
         self._undo.close()
         self._undo = ExitStack()
         self.driver.make_handler()
-        self.origins.models = {patch["model"] for patch in patches if patch.get("model")}
+        self.origins.follow({patch["model"] for patch in patches if patch.get("model")})
         querysets = [patch for patch in patches if patch["do"] in ("relations", "only", "defer")]
         if querysets:
             self._change_querysets(querysets)

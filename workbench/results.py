@@ -452,6 +452,16 @@ class Finding:
         ``pays``, ``does not``, ``harms`` or ``can't be tried``; nothing pays that was not tried.
     why
         The evidence, in a line.
+
+    Raises
+    ------
+    ValueError
+        An unknown verdict, or one of ``pays`` without the same answer.
+
+    Examples
+    --------
+    >>> Finding(area="database", kind="get_in_loop", tried_ms=20.0, verdict="pays", same_answer=True).saving
+    '20 ms, tried'
     """
 
     area: str

@@ -26,6 +26,8 @@ REQUESTS, WARM_UPS = 9, 2
 _IN_CODE = ("lazy", "database", "templates", "python")
 #: A trial takes at least so long, however many there are.
 LEAST_TRIAL_S = 1.5
+#: A share of the time that is worth trying longer for.
+PROMISING = 0.05
 
 
 def study_endpoint(
@@ -281,14 +283,16 @@ def _all_tried(
     findings: list[Finding] = []
     raw: dict[str, list[float]] = {}
     paying: list[tuple[Candidate, Finding]] = []
-    waiting = sum(bool(one.patches) for one in candidates) + 1
+    promising = {id(one): _weight(arms, one) for one in candidates if one.patches}
+    waiting = sum(promising.values()) + 1
     for candidate in candidates:
         finding = candidate.finding
         if not candidate.patches:
             findings.append(dataclasses.replace(finding, verdict="can't be tried"))
             continue
-        share_s = max(LEAST_TRIAL_S, (until_s - time.monotonic()) / waiting)
-        waiting -= 1
+        weight = promising[id(candidate)]
+        share_s = max(LEAST_TRIAL_S, (until_s - time.monotonic()) * weight / waiting)
+        waiting -= weight
         finding, times = trials.tried(arms, candidate, time.monotonic() + share_s)
         raw |= {f"{finding.kind} {finding.file}:{finding.line} {arm}": values for arm, values in times.items()}
         findings.append(finding)
@@ -304,6 +308,12 @@ def _all_tried(
         together = paying[0][1]
     ranked = sorted(findings, key=lambda one: -(one.tried_ms if one.tried_ms is not None else one.predicted_ms or 0.0))
     return tuple(ranked), together, raw
+
+
+def _weight(arms: trials.Arms, candidate: Candidate) -> int:
+    """Return how much of the time a trial deserves: a small gain of the code needs many rounds to show."""
+    promised = (candidate.finding.predicted_ms or 0.0) / (arms.wall_s * 1e3)
+    return 3 if candidate.finding.area in _IN_CODE and promised >= PROMISING else 1
 
 
 _PARTS = {

@@ -68,9 +68,8 @@ def test_a_copy_is_whole_and_the_database_in_wal_mode_gets_no_files_beside_it(tm
     database.close()
     before = sorted(tmp_path.iterdir())
     with PrivateFolder() as folder:
-        place = Copies({"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(path)}}, folder.path).places(
-            "x"
-        )
+        known = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(path)}}
+        place = Copies(known, folder.path).places("x")
         copy = sqlite3.connect(place["default"]["NAME"])
         assert copy.execute("select n from t").fetchall() == [(1,)]
         copy.close()

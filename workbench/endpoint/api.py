@@ -231,7 +231,9 @@ class _Study:
             (table, column): self.recorder.order("selectivity", table=table, column=column)
             for table, column in indexes.wanted(seen)
         }
-        info = {**self.info, **self.recorder.order("templates")}
+        info = {**self.info, **self.recorder.order("templates"), "calls": {"calls": [], "wall_s": 1.0}}
+        if self.user is not None and self.request["method"] == "GET":
+            info["calls"] = self.recorder.order("calls", request=self.request, user=self.user)
         info |= self.recorder.order(
             "settings_lines", names={"session_line": r"^SESSION_ENGINE\b", "loaders_line": r"[\"']loaders[\"']"}
         )

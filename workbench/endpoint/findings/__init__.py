@@ -23,6 +23,7 @@ DETECTORS = (
     caching.loader,
     caching.heavy_template,
     caching.fragment,
+    caching.function,
     caching.serialisation,
     transfer.conditional,
     transfer.compression,

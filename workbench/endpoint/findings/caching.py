@@ -12,6 +12,8 @@ from workbench.results import Finding
 LEAST_MS, HIT_MS = 2.0, 0.7
 #: A part of a page that is worth attention.
 HEAVY = 0.3
+#: The share of serialising alone, and of a function that is the same for all, that is worth a change.
+OWN, MOST = 0.35, 0.5
 #: A template that is rendered so often in one page is in a loop.
 OFTEN = 50
 
@@ -147,12 +149,37 @@ def fragment(trace: Trace) -> Iterator[Candidate]:
             return
 
 
+def function(trace: Trace) -> Iterator[Candidate]:
+    """Find functions that take most of a page for one user, and that don't know who that is."""
+    if trace.writes:
+        return
+    whole_s = trace.info["calls"]["wall_s"]
+    for call in trace.info["calls"]["calls"]:
+        cost = call["wall_s"] / whole_s * trace.wall_ms
+        if cost >= max(LEAST_MS, MOST * trace.wall_ms) and call["times"] < OFTEN:
+            file, line = call["line"]
+            yield Candidate(
+                finding=Finding(
+                    area="caching",
+                    kind="uncached_fragment",
+                    file=file,
+                    line=line,
+                    queries_before=len(trace.queries),
+                    why=f"{call['name']}() takes {cost:.3g} ms, and does not know whose page it is",
+                    fix=f'from django.core.cache import cache\ncache.get_or_set("{call["name"]}", {call["name"]}, 60)',
+                    hazard="what it returns may be a minute old",
+                    **around(trace.hit_rate * (cost - 0.1)),
+                )
+            )
+            return
+
+
 def serialisation(trace: Trace) -> Iterator[Candidate]:
     """Find long lists that a serializer turns into plain data field by field."""
     for found in trace.seen["lists"]:
         cost = found["wall_s"] * 1e3 * trace.scale
         own = float(trace.seen["parts"].get("serialisation", [0.0])[0]) * 1e3 * trace.scale
-        if found["rows"] >= 4 * OFTEN and own >= 0.5 * trace.wall_ms and len(trace.queries) < OFTEN:
+        if found["rows"] >= 4 * OFTEN and own >= OWN * trace.wall_ms and len(trace.queries) < OFTEN:
             file, line, *_ = found["line"] or (trace.view["file"], trace.view["line"])
             yield Candidate(
                 finding=Finding(

@@ -10,6 +10,7 @@ import sys
 from typing import Any, Callable
 
 from . import guards
+from .calls import Calls
 from .drive import Driver, EndlessError, as_reply
 from .origins import Origins
 from .patches import Arm
@@ -167,6 +168,7 @@ class Project:
         if patches:
             self.arm.set(patches)
             self.arm.origins.follow(None)
+        before = dict(guards.counts)
         recorder = Recorder(self.places)
         with recorder:
             told = self._answer(request)
@@ -175,9 +177,20 @@ class Project:
             self.arm.origins.follow(None)
         found = recorder.found()
         found["wall_s"], found["cpu_s"], found["status"] = told["wall_s"], told["cpu_s"], told["status"]
-        found["effects"], found["refused"] = dict(guards.counts), dict(guards.refused)
+        found["effects"] = {
+            name: times - before.get(name, 0) for name, times in guards.counts.items() if times > before.get(name, 0)
+        }
+        found["refused"] = dict(guards.refused)
         found["plans"] = recorder.plans() if plans else {}
         return found
+
+    def calls(self, request: dict[str, Any], user: str) -> dict[str, Any]:
+        """Make a request, and say how long functions take that don't know whose it is."""
+        from django.contrib.auth import get_user_model
+
+        calls = Calls(self.places, get_user_model()._default_manager.get_by_natural_key(user))
+        told = calls.during(lambda: self._answer(request))
+        return {"calls": list(calls.found.values()), "wall_s": told["wall_s"]}
 
     def selectivity(self, table: str, column: str) -> dict[str, Any]:
         """Say how many rows a table has, and how many values a column."""

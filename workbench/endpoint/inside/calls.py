@@ -1,0 +1,53 @@
+"""Which functions of the user's take long in a request, and whether they know whose request it is."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, Callable, Optional
+
+from .places import USER, Places
+
+
+class Calls:
+    """Times calls of the user's functions that get nothing of the request, the outermost of them."""
+
+    def __init__(self, places: Places, user: Any) -> None:
+        self.places = places
+        self.known = {str(user.pk), user.get_username()} if user is not None else set()
+        self.found: dict[tuple[str, int, str], dict[str, Any]] = {}
+        self._open: Optional[tuple[Any, float]] = None
+
+    def during(self, work: Callable[[], Any]) -> Any:
+        """Do some work under a profile function."""
+        sys.setprofile(self._profile)
+        try:
+            return work()
+        finally:
+            sys.setprofile(None)
+
+    def _profile(self, frame: Any, event: str, _: Any) -> None:
+        if event == "call" and self._open is None:
+            code = frame.f_code
+            if self.places.kind(code.co_filename) == USER and self._is_for_all(frame):
+                caller = frame.f_back
+                if caller is not None and self.places.kind(caller.f_code.co_filename) == USER:
+                    self._open = frame, time.perf_counter()
+        elif event == "return" and self._open is not None and self._open[0] is frame:
+            wall = time.perf_counter() - self._open[1]
+            self._open = None
+            key = (frame.f_code.co_filename, frame.f_code.co_firstlineno, frame.f_code.co_name)
+            caller = frame.f_back
+            found = self.found.setdefault(
+                key, {"name": key[2], "wall_s": 0.0, "times": 0, "line": [caller.f_code.co_filename, caller.f_lineno]}
+            )
+            found["wall_s"] += wall
+            found["times"] += 1
+
+    def _is_for_all(self, frame: Any) -> bool:
+        """Say whether a call gets plain values alone, none of them the user's."""
+        code = frame.f_code
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        values = [frame.f_locals.get(name) for name in names]
+        plain = all(isinstance(value, (str, int, float, bool, type(None))) for value in values)
+        return plain and not code.co_name.startswith("<") and not ({str(value) for value in values} & self.known)

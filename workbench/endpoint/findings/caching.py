@@ -102,7 +102,7 @@ def loader(trace: Trace) -> Iterator[Candidate]:
 def heavy_template(trace: Trace) -> Iterator[Candidate]:
     """Find templates that are included again and again, and take a good part of the time."""
     for node in trace.seen["nodes"]:
-        cost = node["wall_s"] * 1e3 * trace.scale
+        cost = trace.share_ms(node["wall_s"])
         asks = sum(
             query["template"] == node["template"] and query["template_line"] == node["line"] for query in trace.queries
         )
@@ -129,7 +129,7 @@ def fragment(trace: Trace) -> Iterator[Candidate]:
     if trace.user is None or trace.writes:
         return
     for node in trace.seen["nodes"]:
-        cost = node["wall_s"] * 1e3 * trace.scale
+        cost = trace.share_ms(node["wall_s"])
         if not node["builtin"] and node["times"] < OFTEN and cost >= max(LEAST_MS, HEAVY * trace.wall_ms):
             yield Candidate(
                 finding=Finding(
@@ -177,8 +177,8 @@ def function(trace: Trace) -> Iterator[Candidate]:
 def serialisation(trace: Trace) -> Iterator[Candidate]:
     """Find long lists that a serializer turns into plain data field by field."""
     for found in trace.seen["lists"]:
-        cost = found["wall_s"] * 1e3 * trace.scale
-        own = float(trace.seen["parts"].get("serialisation", [0.0])[0]) * 1e3 * trace.scale
+        cost = trace.share_ms(found["wall_s"])
+        own = trace.share_ms(trace.seen["parts"].get("serialisation", [0.0])[0])
         if found["rows"] >= 4 * OFTEN and own >= OWN * trace.wall_ms and len(trace.queries) < OFTEN:
             file, line, *_ = found["line"] or (trace.view["file"], trace.view["line"])
             yield Candidate(
@@ -198,4 +198,4 @@ def serialisation(trace: Trace) -> Iterator[Candidate]:
 
 
 def _templates_ms(trace: Trace) -> float:
-    return float(trace.seen["parts"].get("templates", [0.0, 0.0])[0]) * 1e3 * trace.scale
+    return trace.share_ms(trace.seen["parts"].get("templates", [0.0, 0.0])[0])

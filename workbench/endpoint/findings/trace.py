@@ -69,6 +69,10 @@ class Trace:
         """What a hooked millisecond on the CPU is worth: hooks make everything slower."""
         return min(1.0, self.cpu_ms / float(1e3 * self.seen["cpu_s"]))
 
+    def share_ms(self, seconds: float) -> float:
+        """Return what a part of the recorded request's wall time takes of an unhooked one."""
+        return float(seconds / self.seen["wall_s"]) * self.wall_ms
+
     @property
     def writes(self) -> bool:
         """Whether the request changes more than its session."""

@@ -7,7 +7,17 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from workbench import Comparison, Diagnosis, RecordError, Table, UsageError, make_report, records
+from workbench import (
+    Comparison,
+    Diagnosis,
+    EndpointStudy,
+    Finding,
+    RecordError,
+    Table,
+    UsageError,
+    make_report,
+    records,
+)
 from workbench.cli import main
 from workbench.notebooks import find_notebooks, run_notebooks
 from workbench.results import ComparisonRow, Wait
@@ -158,3 +168,13 @@ def test_the_command_line_says_what_was_wrong(tmp_path: Path, capsys: pytest.Cap
         with pytest.raises(SystemExit) as caught:
             main(wrong)
         assert caught.value.code == 2
+
+
+def test_an_endpoint_study_is_shown_with_its_findings(tmp_path: Path) -> None:
+    found = Finding(area="database", kind="n_plus_one_fk", verdict="pays", same_answer=True, tried_ms=70.0)
+    study = EndpointStudy(
+        path="/books/", status=200, wall_ms=92.0, cpu_ms=88.0, queries=255, parts={"sql": 92.0}, findings=(found,)
+    )
+    records.save(study, "books", tmp_path)
+    assert make_report(tmp_path, tmp_path / "report.html").shown == 1
+    assert "n_plus_one_fk" in (tmp_path / "report.html").read_text()

@@ -16,7 +16,7 @@ from workbench.errors import MissingExtraError, RecordError
 from workbench.masking import get_logger, masked
 from workbench.names import short_name
 from workbench.plots import plot, to_svg
-from workbench.results import Comparison, Diagnosis, Provenance, Result, Table
+from workbench.results import Comparison, Diagnosis, EndpointStudy, Provenance, Result, Table
 from workbench.views import Rows
 
 #: Lines and waits with a smaller share of the wall time are left out of the page; the record has them.
@@ -154,7 +154,7 @@ def _heading(story: str) -> str:
 
 def _entry(name: str, result: Result) -> Entry:
     title, says = _sentences(result)
-    drawn = not isinstance(result, Table) or bool(result.plot)
+    drawn = isinstance(result, Diagnosis | Comparison) or (isinstance(result, Table) and bool(result.plot))
     return Entry(
         name=name,
         title=title,
@@ -179,6 +179,11 @@ def _(result: Diagnosis) -> tuple[str, Sequence[str]]:
 @_sentences.register(Comparison)
 def _(result: Comparison) -> tuple[str, Sequence[str]]:
     return f"Remedies for {short_name(result.target)}", (result.reason,)
+
+
+@_sentences.register(EndpointStudy)
+def _(result: EndpointStudy) -> tuple[str, Sequence[str]]:
+    return f"{result.path}: {result.verdict}", result.notes
 
 
 def _tables(result: Result) -> list[Rows]:

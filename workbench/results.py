@@ -557,7 +557,8 @@ class EndpointStudy(Result):
         if not self.paying:
             return f"{bound}; no fix that was tried pays"
         best = self.paying[0]
-        return f"{bound}; {best.kind} at {best.place.near()} pays most: {best.saving}"
+        link = ", the link counted" if best.area == "http" else ""
+        return f"{bound}; {best.kind} at {best.place.near()} pays most: {best.saving}{link}"
 
     def tables(self) -> tuple[Rows, ...]:
         """Return findings, parts and statements."""

@@ -46,6 +46,7 @@ class Origins:
             made = this.__dict__
             if "_wb_relation" in made:
                 clone._wb_relation = made["_wb_relation"]
+            if "_wb_made_s" in made:
                 clone._wb_made_s = made["_wb_made_s"]
             self._mark(clone, made)
             return clone

@@ -279,6 +279,31 @@ class Recorder:
 
             return __iter__
 
+        def filtered(plain: Any) -> Any:
+            def _filter_or_exclude(this: Any, *args: Any, **options: Any) -> Any:
+                cpu = time.thread_time()
+                made = plain(this, *args, **options)
+                made._wb_made_s = this.__dict__.get("_wb_made_s", 0.0) + time.thread_time() - cpu
+                return made
+
+            return _filter_or_exclude
+
+        def whole(plain: Any) -> Any:
+            def ask(this: Any, *args: Any, **options: Any) -> Any:
+                wall, cpu = time.perf_counter(), time.thread_time()
+                before = len(self.queries)
+                try:
+                    return plain(this, *args, **options)
+                finally:
+                    for query in self.queries[before : before + 1]:
+                        query["all_wall_s"] = time.perf_counter() - wall
+                        query["all_cpu_s"] = time.thread_time() - cpu + this.__dict__.get("_wb_made_s", 0.0)
+
+            return ask
+
+        self.patch(QuerySet, "_filter_or_exclude", filtered)
+        for name in ("get", "first", "last"):
+            self.patch(QuerySet, name, whole)
         self.patch(QuerySet, "_fetch_all", fetch_all)
         for name in ("count", "exists", "aggregate"):
             self.patch(QuerySet, name, counted)

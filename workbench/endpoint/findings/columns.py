@@ -12,6 +12,8 @@ from workbench.results import Finding
 
 #: Fewer rows than this are as well fetched whole.
 MANY = 50
+#: Of more rows each read would cost a query: too long to look.
+TOO_MANY = 6000
 #: The share of rows that are read below which the others were fetched for nothing.
 FEW_READ = 0.5
 
@@ -20,7 +22,7 @@ def targets(seen: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the patches under which rows hold their primary key alone, so that what is read of them shows."""
     found = []
     for fetch in seen["fetches"]:
-        if fetch["rows"] >= MANY and fetch["plain"] and not fetch["only"] and not fetch["prefetch"]:
+        if MANY <= fetch["rows"] <= TOO_MANY and fetch["plain"] and not fetch["only"] and not fetch["prefetch"]:
             if fetch["how"] != "fetch" or fetch["parent"] or fetch["selects"] or fetch["prefetches"]:
                 continue
             patch = {

@@ -36,7 +36,7 @@ def conditional(trace: Trace) -> Iterator[Candidate]:
             queries_before=len(trace.queries),
             file=trace.view["file"],
             line=trace.view["line"],
-            why=f"{trace.answer['bytes']:,} bytes are sent again to who has them, on a link of {trace.link_bits / 1e6:g} Mbit/s",
+            why=f"{trace.answer['bytes']:,} bytes sent again over {trace.link_bits / 1e6:g} Mbit/s",
             fix='# first in MIDDLEWARE:\n"django.middleware.http.ConditionalGetMiddleware",',
             hazard="the answer is still made; it saves the link, for clients that come back",
             **around(_link_ms(trace, trace.answer["bytes"])),

@@ -509,7 +509,8 @@ class Finding:
 class EndpointStudy(Result):
     """What bounds one request of a Django project, and which fixes pay, tried on a copy.
 
-    ``wall_ms`` and ``cpu_ms`` are medians of unhooked requests; ``parts`` are milliseconds of ``wall_ms`` by what was
+    ``wall_ms`` and ``cpu_ms`` are medians of unhooked requests, without what a request waited for a core that others
+    had; ``parts`` are milliseconds of ``wall_ms`` by what was
     at work; ``statements`` are the queries by fingerprint: ``sql``, ``times``, ``ms``, ``file``, ``line``; ``together``
     is what all fixes that pay save at once; ``effects`` counts what the request did, or would have done, besides
     answering; ``notes`` say what the figures don't.

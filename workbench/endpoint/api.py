@@ -192,7 +192,7 @@ class _Study:
             wall_ms=wall_s * 1e3,
             cpu_ms=trace.cpu_ms,
             queries=len(trace.queries),
-            parts=_parts(seen, trace.wall_ms),
+            parts=_parts(seen, trace.wall_ms, waits),
             findings=findings,
             together=together,
             view=trace.view["name"],
@@ -330,19 +330,19 @@ _PARTS = {
 }
 
 
-def _parts(seen: dict[str, Any], wall_ms: float) -> dict[str, float]:
-    """Split the wall time by the shares that were recorded; what neither computes nor asks is a wait."""
-    walls = {_PARTS[name]: wall for name, (wall, _) in seen["parts"].items() if name in _PARTS}
-    waits = sum(max(0.0, wall - cpu) for name, (wall, cpu) in seen["parts"].items() if name in ("view", "middleware"))
-    if waits > 0.05 * sum(walls.values()):
-        held = {
-            name: max(0.0, wall - cpu) for name, (wall, cpu) in seen["parts"].items() if name in ("view", "middleware")
-        }
-        walls = {**walls, "waits": waits}
-        for name, wall in held.items():
-            walls[_PARTS[name]] -= wall
-    whole = sum(walls.values()) or 1.0
-    return {name: wall_ms * wall / whole for name, wall in walls.items()}
+def _parts(seen: dict[str, Any], wall_ms: float, waits: bool) -> dict[str, float]:
+    """Split the time by the shares that were recorded: of the CPU time, or of the wall time where there are waits.
+
+    What code spends off the CPU is a wait; the database and upstream calls are parts of their own.
+    """
+    known = {_PARTS[name]: times for name, times in seen["parts"].items() if name in _PARTS}
+    own = known if not waits else {name: known[name] for name in ("sql", "upstream") if name in known}
+    parts = {name: times[0 if waits and name in own else 1] for name, times in known.items()}
+    held = sum(max(0.0, wall - cpu) for name, (wall, cpu) in known.items() if name not in own)
+    if held > 0:
+        parts["waits"] = held
+    whole = sum(parts.values()) or 1.0
+    return {name: wall_ms * seconds / whole for name, seconds in parts.items()}
 
 
 def _statements(trace: Trace) -> tuple[dict[str, Any], ...]:

@@ -25,6 +25,8 @@ MOST_TIMES, MOST_ROUNDS = 20, 64
 LEAST = 1.02
 #: An interval this narrow needs no more rounds.
 PRECISION = 0.03
+#: A saving is told when its ratio is known this well, or time is up.
+NARROW = 0.1
 #: A smaller share of the time off the CPU is noise.
 WAITS = 0.1
 _TOKEN = re.compile(rb"[A-Za-z0-9_]+|[^A-Za-z0-9_]")
@@ -155,7 +157,7 @@ def _rounds(
         last = time.monotonic() > until_s or rounds >= MOST_ROUNDS
         if last or is_look(rounds):
             found = interval(times[False], times[True], last=last, rivals=arms.rivals)
-            if last or found.settled(PRECISION):
+            if last or (found.settled(PRECISION) and found.high <= found.low * (1 + NARROW) ** 2):
                 return times[False], times[True], found
 
 

@@ -21,6 +21,8 @@ from workbench.results import Finding
 #: A round takes at least so long in each arm, by repeating short requests.
 ROUND_S = 0.02
 MOST_TIMES, MOST_ROUNDS = 20, 64
+#: How often answers are compared, for a second may pass in between.
+TRIES = 3
 #: Two processes of the same code differ by so much: a smaller gain is none.
 LEAST = 1.02
 #: An interval this narrow needs no more rounds.
@@ -123,9 +125,8 @@ def tried(arms: Arms, candidate: Candidate, until_s: float) -> tuple[Finding, di
 def _tried(arms: Arms, candidate: Candidate, until_s: float) -> tuple[Finding, dict[str, list[float]]]:
     finding = candidate.finding
     request = {**arms.request, "headers": {**arms.request.get("headers", {}), **candidate.headers}}
-    for _ in range(2):  # fill what the fix fills: a cache, the loader
-        status, body, reply = body_of(arms.fixed, request)
-    same = status == arms.status and same_but_for_tokens(arms.sample, body)
+    body_of(arms.fixed, request)  # fills what the fix fills: a cache, the loader
+    reply, same = _compared(arms, request)
     after = len(arms.fixed.order("record", request=request, patches=[], plans=False)["queries"])
     finding = dataclasses.replace(finding, same_answer=same, queries_after=after)
     if not same:
@@ -141,6 +142,17 @@ def _tried(arms: Arms, candidate: Candidate, until_s: float) -> tuple[Finding, d
         request["headers"]["if-none-match"] = reply["headers"].get("etag", "")
     bare_s, fixed_s, found = _rounds(arms, candidate, request, until_s)
     return _judged(finding, candidate, found, statistics.median(bare_s)), {"bare": bare_s, "fixed": fixed_s}
+
+
+def _compared(arms: Arms, request: Request) -> tuple[dict[str, Any], bool]:
+    """Compare an answer with bare ones of the same moment: pages tell how long ago something was."""
+    for _ in range(TRIES):
+        before = body_of(arms.bare, arms.request)[1]
+        status, body, reply = body_of(arms.fixed, request)
+        fresh = [before, body_of(arms.bare, arms.request)[1]]
+        if status == arms.status and any(same_but_for_tokens([*fresh, *older], body) for older in ([], arms.sample)):
+            return reply, True
+    return reply, False
 
 
 def _rounds(

@@ -22,6 +22,8 @@ from workbench.results import EndpointStudy, Finding
 USUAL_LINK_BITS = 20e6
 #: How many requests the figures of the whole are medians of, and how many warm a process up.
 REQUESTS, WARM_UPS = 9, 2
+#: How often a request is recorded.
+RECORDS = 2
 #: Fixes that change the code: those that pay are tried together too.
 _IN_CODE = ("lazy", "database", "templates", "python")
 #: A trial takes at least so long, however many there are.
@@ -169,7 +171,8 @@ class _Study:
         asks_servers = any("sqlite3" not in one["ENGINE"] for one in self.info["databases"].values())
         waits = asks_servers or trials.has_waits(times)
         wall_s = statistics.median(trials.seconds_of([one], waits) for one in times)
-        seen = self.recorder.order("record", request=self.request, patches=[], plans=True)
+        records = [self.recorder.order("record", request=self.request, patches=[], plans=True) for _ in range(RECORDS)]
+        seen = min(records, key=lambda record: float(record["cpu_s"]))  # the one that was disturbed least
         trace = self._trace(
             seen, waits, wall_s, statistics.median(one[1] for one in times), reply, rtt_s, link_bits, hit_rate
         )

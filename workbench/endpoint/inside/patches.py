@@ -70,7 +70,10 @@ class Arm:
             """Every query of this line was the same one when it was recorded."""
             if this.model._meta.label != model or this._result_cache is not None:
                 return False
-            made = self.origins.places.origin(this.__dict__.get("_wb_line"), 2)
+            made = this.__dict__.get("_wb_line")
+            if made is not None and list(made) == line:
+                return True
+            made = self.origins.places.origin(made, 2)
             return made is not None and list(made) == line
 
         def keeping(name: str) -> Callable[..., Any]:

@@ -123,10 +123,10 @@ class QueueError(WorkbenchError):
 
     Examples
     --------
-    >>> import os
+    >>> import signal
     >>> from workbench.queues import ProcessQueue
     >>> with ProcessQueue(1) as queue:
-    ...     queue.result(queue.submit(os._exit, 3))
+    ...     queue.result(queue.submit(signal.raise_signal, signal.SIGKILL))
     Traceback (most recent call last):
     workbench.errors.QueueError: the pool could not do it: TerminatedWorkerError: ...
     """

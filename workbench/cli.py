@@ -250,7 +250,7 @@ def _compare_here(options: argparse.Namespace, results: TextIO) -> int:
         items = read_items(options.items)
     else:
         func, items = WithoutItem(func), list(range(options.repeat))
-    wanted = options.remedies.split(",") if options.remedies else None
+    wanted = options.remedies.split(",") if options.remedies is not None else None
     if options.dry_run:
         results.write(f"{options.target} was not called. {_most_calls(options, len(items))}\n")
         return 0

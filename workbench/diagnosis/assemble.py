@@ -23,6 +23,8 @@ ENOUGH_S = 0.05
 ENOUGH_LOOKS = 8
 #: The share of the wall time from which what diagnosing took is too much to trust the figures.
 DEAR = 0.1
+#: A shorter wait is what rounding leaves.
+SHORTEST_S = 1e-9
 _Key = TypeVar("_Key")
 _CPU = in_group("cpu")
 _STACKS_KEPT = 500
@@ -132,7 +134,7 @@ def _waits(whole: Seconds, accounts: Accounts, namer: Namer, recording: Recordin
             note=_note(kind, target, holders.get((kind, target, place))),
         )
         for (kind, target, place), seconds in _longest_first(found)
-        if seconds > 0
+        if seconds >= SHORTEST_S
     )
 
 

@@ -34,7 +34,7 @@ COLUMN = [
     "results",
     "opportunity",
     "views",
-    "speedscope parts figures",
+    "faults speedscope parts figures",
 ]
 BESIDE = ["tasks", "remedies", "queues", "caches", "services", "web"]
 #: A remedy may keep answers in a cache, work through a queue, and start the server for one. Queues start their brokers,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args
 
+from workbench.faults import words_for
 from workbench.masking import masked_all
 from workbench.opportunity import Outcome
 from workbench.parts import NAMES, PARTS
@@ -505,6 +506,10 @@ class Finding:
         return "not known"
 
 
+#: What was at work in a part of an endpoint's time, where its name does not say it.
+_AT_WORK = {"orm": "the ORM's Python", "sql": "the database", "python": "the view's Python", "waits": "waiting"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class EndpointStudy(Result):
     """What bounds one request of a Django project, and which fixes pay, tried on a copy.
@@ -553,18 +558,20 @@ class EndpointStudy(Result):
         """What bounds the request, and which fix pays most, in a sentence."""
         largest = max(self.parts, key=self.parts.__getitem__, default="")
         bound = (
-            f"{largest} takes {self.parts[largest] / self.wall_ms:.0%} of {_short(self.wall_ms)} ms" if largest else ""
+            f"{_AT_WORK.get(largest, largest)} takes {self.parts[largest] / self.wall_ms:.0%} of {_short(self.wall_ms)} ms"
+            if largest
+            else ""
         )
         if not self.paying:
             return f"{bound}; no fix that was tried pays"
         best = self.paying[0]
         link = ", the link counted" if best.area == "http" else ""
-        return f"{bound}; {best.kind} at {best.place.near()} pays most: {best.saving}{link}"
+        return f"{bound}; {words_for(best.kind)} at {best.place.near()} pays most: {best.saving}{link}"
 
     def tables(self) -> tuple[Rows, ...]:
         """Return findings, parts and statements."""
         findings = [
-            (item.kind, item.place, item.verdict, item.saving, item.queries_after, item.fix, item.hazard)
+            (words_for(item.kind), item.place, item.verdict, item.saving, item.queries_after, item.fix, item.hazard)
             for item in self.findings
         ]
         parts = [(name, value, value / self.wall_ms) for name, value in self.parts.items()]
@@ -572,7 +579,7 @@ class EndpointStudy(Result):
             (item["times"], item["ms"], Place(item["file"], item["line"]), item["sql"]) for item in self.statements
         ]
         return (
-            Rows("findings", ("kind", "line", "verdict", "saves", "queries", "fix", "hazard"), tuple(findings)),
+            Rows("findings", ("what", "line", "verdict", "saves", "queries", "fix", "hazard"), tuple(findings)),
             Rows("where the wall time goes", ("part", "ms", "share"), tuple(parts)),
             Rows("queries", ("times", "ms", "line", "sql"), tuple(queries)),
         )
@@ -590,7 +597,7 @@ class EndpointStudy(Result):
             f"{self.body_bytes:,} bytes: {shares}",
         ]
         for number, found in enumerate(self.paying[:3], 1):
-            lines += ["", f"{number}. {found.kind} at {found.place.near()}: saves {found.saving}"]
+            lines += ["", f"{number}. {words_for(found.kind)} at {found.place.near()}: saves {found.saving}"]
             lines += [f"   in {Place(found.template, found.template_line).near()}"] if found.template else []
             lines += [f"   {line}" for line in (found.why, *found.fix.splitlines()) if line]
             lines += [f"   queries {found.queries_before} → {found.queries_after}"] if found.queries_after else []
@@ -607,5 +614,7 @@ class EndpointStudy(Result):
             shown = self.paying[3:] if verdict == "pays" else [one for one in self.findings if one.verdict == verdict]
             if shown:
                 lines += ["", f"{title}:"]
-                lines += [f"- {one.kind} at {one.place.near() or self.path}: {one.saving}" for one in shown[:6]]
+                lines += [
+                    f"- {words_for(one.kind)} at {one.place.near() or self.path}: {one.saving}" for one in shown[:6]
+                ]
         return "\n".join([*lines, *([""] if self.notes else []), *(f"Note: {note}" for note in self.notes)])

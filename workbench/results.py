@@ -556,12 +556,11 @@ class EndpointStudy(Result):
     @property
     def verdict(self) -> str:
         """What bounds the request, and which fix pays most, in a sentence."""
-        largest = max(self.parts, key=self.parts.__getitem__, default="")
-        bound = (
-            f"{_AT_WORK.get(largest, largest)} takes {self.parts[largest] / self.wall_ms:.0%} of {_short(self.wall_ms)} ms"
-            if largest
-            else ""
-        )
+        bound = ""
+        if self.parts:
+            largest, part_ms = max(self.parts.items(), key=lambda part: part[1])
+            at_work = _AT_WORK.get(largest, largest)
+            bound = f"{at_work} takes {part_ms / self.wall_ms:.0%} of {_short(self.wall_ms)} ms"
         if not self.paying:
             return f"{bound}; no fix that was tried pays"
         best = self.paying[0]

@@ -314,6 +314,9 @@ def _add_endpoint(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     command.add_argument("--link", type=_link, metavar="20Mbit", help="the clients' link")
     command.add_argument("--hit-rate", type=float, default=0.8, metavar=".8", help="of a cache (%(default)s)")
     command.add_argument("--budget", type=_seconds, default=60.0, metavar="60s", help="time that trying may take")
+    command.add_argument(
+        "--allow", action="append", default=[], metavar="HOST:PORT", help="a server that the view may ask (repeatable)"
+    )
     command.add_argument("--json", action="store_true", help="write JSON to stdout instead of text")
     command.add_argument("--out", type=Path, metavar="FILE", help="write the JSON to a file")
     command.set_defaults(command=_endpoint)
@@ -352,6 +355,7 @@ def _endpoint(options: argparse.Namespace) -> int:
         link_bits=options.link,
         hit_rate=options.hit_rate,
         budget_s=options.budget,
+        allow=options.allow,
     )
     text = json.dumps(study.to_json(), indent=1, ensure_ascii=False)
     if options.out is not None:

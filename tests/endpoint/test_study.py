@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -21,29 +20,11 @@ from workbench.cli import main
 PROJECT = Path(__file__).parent / "library"
 VIEWS = PROJECT / "books" / "views.py"
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("surroundings")]
 
 
 def line_of(file: Path, text: str) -> int:
     return next(number for number, line in enumerate(file.read_text().splitlines(), 1) if text in line)
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project, with a database that holds 3,000 books."""
-    folder = tmp_path_factory.mktemp("library")
-    shutil.copytree(PROJECT, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-    env = {**os.environ, "LIBRARY": str(folder), "LIBRARY_SECRET": "of the library"}
-    for words in (["migrate", "--run-syncdb", "-v0"], ["fill"]):
-        subprocess.run([sys.executable, "manage.py", *words], cwd=folder, env=env, check=True)
-    (folder / "library.log").unlink(missing_ok=True)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def surroundings(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LIBRARY", str(library))
-    monkeypatch.setenv("LIBRARY_SECRET", "of the library")
 
 
 def files_of(folder: Path) -> dict[str, str]:

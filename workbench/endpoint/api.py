@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import statistics
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
@@ -46,11 +48,12 @@ def study_endpoint(
     link_bits: float | None = None,
     hit_rate: float = 0.8,
     budget_s: float = 60.0,
+    allow: Sequence[str] = (),
 ) -> EndpointStudy:
     """Say what bounds one request of a Django project, and which fix pays: each is tried on a copy.
 
-    The project runs in its own interpreter, on a copy of its database. Mail, tasks, caches, files and connections to
-    other machines are kept from happening, and counted.
+    The project runs in its own interpreter, on a copy of its database. Mail, tasks, caches, files, programs and
+    connections to anything but the copy are kept from happening, and counted.
 
     Parameters
     ----------
@@ -76,6 +79,8 @@ def study_endpoint(
         The share of requests that a cache would answer.
     budget_s
         Seconds that trying may take.
+    allow
+        Servers that the view may ask, as in ``127.0.0.1:9000``: those where asking changes nothing.
 
     Returns
     -------
@@ -100,8 +105,10 @@ def study_endpoint(
         raise UsageError("pass a hit rate from 0 to 1, a budget and a link above 0, and a round trip of 0 or more")
     if database not in ("copy", "readonly"):
         raise UsageError(f"database={database!r}: pass 'copy' or 'readonly'")
+    if wrong := [place for place in allow if not re.fullmatch(r"/.+|.+:\d+", place)]:
+        raise UsageError(f"allow={wrong[0]!r}: pass a host and its port, as in 127.0.0.1:9000")
     request: trials.Request = {"path": path, "method": method.upper(), "data": data, "headers": {}}
-    study = _Study(find_project(project, settings, python), request, user, database == "readonly")
+    study = _Study(find_project(project, settings, python), request, user, database == "readonly", tuple(allow))
     with study:
         return study.made(rtt_s, link_bits or USUAL_LINK_BITS, hit_rate, budget_s)
 
@@ -109,8 +116,11 @@ def study_endpoint(
 class _Study:
     """The three children of a study: one records, one is the project as it is, one has the fixes."""
 
-    def __init__(self, project: Project, request: trials.Request, user: str | None, read_only: bool) -> None:
+    def __init__(
+        self, project: Project, request: trials.Request, user: str | None, read_only: bool, allow: tuple[str, ...]
+    ) -> None:
         self.project, self.request, self.user, self.read_only = project, request, user, read_only
+        self.allow = allow
         self._stack = ExitStack()
 
     def __enter__(self) -> None:
@@ -133,7 +143,7 @@ class _Study:
             (folder / name).mkdir(mode=0o700)
             child = self._stack.enter_context(Child(self.project.python, folder / name, name))
             root, private = str(self.project.folder), str(folder / name)
-            child.send("load", root=root, settings=self.project.settings, private=private)
+            child.send("load", root=root, settings=self.project.settings, private=private, allowed=self.allow)
             children.append(child)
         self.recorder, self.bare, self.fixed = children
         self.info = next(iter([child.reply() for child in children]))
@@ -260,7 +270,8 @@ class _Study:
         )
 
     def _notes(self, trace: Trace) -> tuple[str, ...]:
-        notes = ["caches are empty ones in memory, and connections to other machines are refused"]
+        others = f"all but {', '.join(self.allow)}" if self.allow else "all"
+        notes = [f"caches are empty ones in memory; of connections, {others} are refused; no program is started"]
         notes += ["DEBUG is on in these settings: times are with it"] if self.info["debug"] else []
         notes += ["this GET writes to the database"] if trace.writes and trace.method == "GET" else []
         notes += [

@@ -41,5 +41,13 @@ def refuse_status(status: int, reply: dict[str, Any], path: str, user: str | Non
         raise UsageError(f"{path} answers {status}: {hint}")
     if status == 404:
         raise UsageError(f"{path} answers 404: no view, or nothing there; pass a path of the project")
-    failure = reply["failure"]
+    failure, refused = reply["failure"], reply["refused"]
+    if refused:
+        raise TaskError(f"{path} answers {status}: {_refused(**refused)}")
     raise TaskError(f"{path} answers {status}" + (f": the view raises {failure}" if failure else ""))
+
+
+def _refused(does: str, asks: str) -> str:
+    """Say that a view fails since the study keeps it from something, and what to do."""
+    said = f"the view {does} {asks}, which the study refuses"
+    return f"{said}: pass --allow {asks} if asking it changes nothing" if does == "asks" else said

@@ -9,7 +9,7 @@ import socket
 import sys
 from typing import Any, Callable
 
-from . import guards
+from . import guards, network, programs, refusals
 from .calls import Calls
 from .drive import Driver, EndlessError, as_reply
 from .origins import Origins
@@ -33,10 +33,10 @@ class Project:
         self.places: Any = None
         self.driver: Any = None
 
-    def load(self, root: str, settings: str, private: str) -> dict[str, Any]:
+    def load(self, root: str, settings: str, private: str, allowed: list[str]) -> dict[str, Any]:
         """Import the settings, with the guards up, and say what they hold that the parent has to know."""
         self.private = private
-        guards.before_anything(private)
+        guards.before_anything(private, allowed)
         sys.path.insert(0, root)
         os.chdir(root)
         os.environ["DJANGO_SETTINGS_MODULE"] = settings
@@ -71,6 +71,7 @@ class Project:
             known = settings.DATABASES[alias]
             known.update(place)
             options = known.setdefault("OPTIONS", {})
+            _allow_server(known)
             if "sqlite3" in known["ENGINE"] and not read_only:
                 guards.allow_database(place["NAME"])
             elif read_only:
@@ -95,8 +96,10 @@ class Project:
             raise Refused("setup", _told(error, self.places)) from None
         self.arm = Arm(self.driver, origins)
         where = _connected_to(read_only)
-        guards.counts.clear()
-        guards.refused.clear()
+        _import_views()
+        programs.project_has_started()
+        refusals.counts.clear()
+        refusals.refused.clear()
         return {"connected": where}
 
     def login(self, user: str) -> dict[str, Any]:
@@ -161,14 +164,15 @@ class Project:
             answers.append([told["wall_s"], told["cpu_s"], told["queued_s"]])
         reply = as_reply(told, body)
         failure = self.driver.failure
-        return {**reply, "times": answers, "failure": _told(failure, self.places) if failure else ""}
+        why = _told(failure, self.places) if failure else ""
+        return {**reply, "times": answers, "failure": why, "refused": refusals.cause_of(failure)}
 
     def record(self, request: dict[str, Any], patches: list[dict[str, Any]], plans: bool) -> dict[str, Any]:
         """Make a request under hooks."""
         if patches:
             self.arm.set(patches)
             self.arm.origins.follow(None)
-        before = dict(guards.counts)
+        before = dict(refusals.counts)
         recorder = Recorder(self.places)
         with recorder:
             told = self._answer(request)
@@ -178,9 +182,9 @@ class Project:
         found = recorder.found()
         found["wall_s"], found["cpu_s"], found["status"] = told["wall_s"], told["cpu_s"], told["status"]
         found["effects"] = {
-            name: times - before.get(name, 0) for name, times in guards.counts.items() if times > before.get(name, 0)
+            name: times - before.get(name, 0) for name, times in refusals.counts.items() if times > before.get(name, 0)
         }
-        found["refused"] = dict(guards.refused)
+        found["refused"] = dict(refusals.refused)
         found["plans"] = recorder.plans() if plans else {}
         return found
 
@@ -217,6 +221,27 @@ class Project:
         return found
 
 
+def _allow_server(known: dict[str, Any]) -> None:
+    """Let a database be reached: the copy's server, or the project's own where it is only read."""
+    ports = {"postgresql": 5432, "postgis": 5432, "mysql": 3306, "oracle": 1521}
+    host = str(known.get("HOST") or "localhost")
+    port = known.get("PORT") or ports.get(known["ENGINE"].rpartition(".")[2])
+    if host.startswith("/"):
+        network.allow(host)
+    elif port:
+        network.allow(f"{host}:{port}")
+
+
+def _import_views() -> None:
+    """Import what the first request would; what fails there fails in the request too, and is told then."""
+    from django.urls import get_resolver
+
+    try:
+        _ = get_resolver().url_patterns
+    except Exception:
+        return
+
+
 def _make_read_only(known: dict[str, Any]) -> None:
     options = known["OPTIONS"]
     if "sqlite3" in known["ENGINE"]:
@@ -233,7 +258,7 @@ def _make_read_only(known: dict[str, Any]) -> None:
 def _refuse_writes(connection: Any, **_: Any) -> None:
     def reads_only(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
         if not str(sql).lstrip().lower().startswith(("select", "show", "set ", "with", "explain")):
-            guards.count("writes")
+            refusals.count("writes")
             raise PermissionError("the study only reads this database")
         return execute(sql, params, many, context)
 

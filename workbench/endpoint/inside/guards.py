@@ -1,4 +1,4 @@
-"""What keeps a request from reaching anything but its copies: mail, tasks, caches, files and the network are counted.
+"""What keeps a request from changing anything but its copies: files, databases, mail, tasks and caches are guarded.
 
 Guards stand before any code of the project runs.
 """
@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import smtplib
-import socket
 import sys
 import tempfile
 from typing import Any
 
-#: How often each effect was kept from happening, or happened on the copy.
-counts: dict[str, int] = {}
-#: The first places that were refused, for a note.
-refused: dict[str, str] = {}
+from . import network, programs
+from .refusals import count
+
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CHANGES = {
     "os.remove": 1,
@@ -30,20 +27,19 @@ _CHANGES = {
 _DATABASES: set[str] = set()
 
 
-def count(effect: str, where: str = "") -> None:
-    """Count an effect."""
-    counts[effect] = counts.get(effect, 0) + 1
-    if where:
-        refused.setdefault(effect, where)
+def before_anything(private: str, allowed: list[str]) -> None:
+    """Guard files, databases, mail, the network and other processes.
 
-
-def before_anything(private: str) -> None:
-    """Guard files, databases by their own drivers, mail and the network; ``private`` is the folder that may change."""
+    ``private`` is the folder that may change, ``allowed`` are servers that may be asked, as ``HOST:PORT``.
+    """
     tempfile.tempdir = private
     os.environ["TMPDIR"] = private
     sys.dont_write_bytecode = True
     _guard_files(private)
-    _guard_network()
+    for place in allowed:
+        network.allow(place)
+    network.guard()
+    programs.guard()
 
 
 def allow_database(path: str) -> None:
@@ -76,8 +72,6 @@ def _guard_files(private: str) -> None:
                     refuse("files", path)
         elif event == "sqlite3.connect" and args:
             _check_database(args[0])
-        elif event == "subprocess.Popen":
-            count("processes")
 
     sys.addaudithook(audit)
 
@@ -97,44 +91,6 @@ def _check_database(database: Any) -> None:
         return
     count("databases", text)
     raise PermissionError(f"the study opens copies alone, not {text}")
-
-
-def _guard_network() -> None:
-    def is_near(address: Any) -> bool:
-        if not isinstance(address, tuple):
-            return True  # a Unix socket
-        host = str(address[0])
-        return host in ("localhost", "::1", "") or host.startswith("127.")
-
-    def guarded(name: str) -> None:
-        plain = getattr(socket.socket, name)
-
-        def connect(self: socket.socket, address: Any) -> Any:
-            if not is_near(address):
-                count("connections", str(address[0]))
-                raise ConnectionRefusedError(f"the study refuses connections to other machines: {address[0]}")
-            return plain(self, address)
-
-        setattr(socket.socket, name, connect)
-
-    guarded("connect")
-    guarded("connect_ex")
-    resolve = socket.getaddrinfo
-
-    def getaddrinfo(host: Any, *args: Any, **options: Any) -> Any:
-        name = os.fsdecode(host) if isinstance(host, (str, bytes)) else ""
-        if name and not (is_near((name,)) or name.replace(".", "").isdigit() or ":" in name):
-            count("connections", name)
-            raise socket.gaierror(socket.EAI_FAIL, f"the study refuses connections to other machines: {name}")
-        return resolve(host, *args, **options)
-
-    socket.getaddrinfo = getaddrinfo
-
-    def refuse_mail(self: Any, *args: Any, **options: Any) -> Any:
-        count("mail")
-        raise ConnectionRefusedError("the study sends no mail")
-
-    smtplib.SMTP.connect = refuse_mail  # type: ignore[method-assign]
 
 
 def guard_settings(settings: Any, private: str) -> None:
@@ -183,18 +139,7 @@ def guard_django(private: str) -> None:
     BaseDatabaseWrapper.queries_logged = property(lambda self: False)
     _guard_storage(FileSystemStorage, os.path.join(private, "media"))
     _guard_celery()
-    if importlib.util.find_spec("django.tasks"):
-        from django.tasks.backends.dummy import DummyBackend
-
-        enqueue = DummyBackend.enqueue
-
-        def enqueued(self: Any, *args: Any, **options: Any) -> Any:
-            count("tasks")
-            result = enqueue(self, *args, **options)
-            self.results.clear()
-            return result
-
-        DummyBackend.enqueue = enqueued
+    _guard_tasks()
 
 
 def _guard_storage(storage: Any, folder: str) -> None:
@@ -236,3 +181,20 @@ def _guard_celery() -> None:
 
     Task.apply_async = apply_async
     Celery.send_task = apply_async
+
+
+def _guard_tasks() -> None:
+    """Count Django's own tasks, of Django 6.0 and newer."""
+    if not importlib.util.find_spec("django.tasks"):
+        return
+    from django.tasks.backends.dummy import DummyBackend
+
+    enqueue = DummyBackend.enqueue
+
+    def enqueued(self: Any, *args: Any, **options: Any) -> Any:
+        count("tasks")
+        result = enqueue(self, *args, **options)
+        self.results.clear()
+        return result
+
+    DummyBackend.enqueue = enqueued

@@ -12,4 +12,9 @@ urlpatterns = [
     path("effects/", views.effects),
     path("endless/", views.endless),
     path("writes/", views.writes),
+    path("asks/", views.asks),
+    path("knocks/", views.knocks),
+    path("starts/", views.starts),
+    path("starts-in-many-ways/", views.starts_in_many_ways),
+    path("tasks/", views.tasks),
 ]

@@ -1,7 +1,13 @@
 import itertools
+import multiprocessing
+import os
+import signal
 import socket
+import subprocess
+import urllib.request
 from pathlib import Path
 
+from celery import Celery
 from django.contrib.auth.decorators import login_required
 from django.core.cache import cache
 from django.core.files.base import ContentFile
@@ -62,3 +68,67 @@ def endless(request):
 def writes(request):
     Author.objects.create(name="another")
     return HttpResponse("done")
+
+
+def asks(request):
+    """Ask another service, whose address the request names."""
+    with urllib.request.urlopen(f"http://{request.GET['at']}/", timeout=5) as answer:
+        return HttpResponse(answer.read())
+
+
+def knocks(request):
+    """Connect in other ways than by a stream, and go on."""
+    host, _, port = request.GET["at"].rpartition(":")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sends, socket.socket(socket.AF_UNIX) as local:
+        for knock in (
+            lambda: sends.sendto(b"count:1|c", (host, int(port))),
+            lambda: local.connect(request.GET["socket"]),
+        ):
+            try:
+                knock()
+            except OSError:
+                continue
+    with socket.socket() as probes:
+        return JsonResponse({"open": probes.connect_ex((host, int(port))) == 0})
+
+
+def starts(request):
+    subprocess.run(["touch", request.GET["file"]], check=True)
+    return HttpResponse("done")
+
+
+def starts_in_many_ways(request):
+    """Start a program in each of the ways that Python has, and signal another process."""
+    file, group = request.GET["file"], os.getpgid(0)
+    ways = (
+        lambda: os.system(f"touch {file}"),
+        lambda: os.execv("/bin/touch", ["touch", file]),
+        lambda: os.posix_spawn("/bin/touch", ["touch", file], {}),
+        lambda: os.spawnv(os.P_WAIT, "/bin/touch", ["touch", file]),
+        os.fork,
+        multiprocessing.get_context("spawn").Process(target=os.getpid).start,
+        lambda: os.kill(os.getppid(), signal.SIGTERM),
+        lambda: os.killpg(group, signal.SIGTERM),
+    )
+    refused = []
+    for way in ways:
+        try:
+            way()
+        except PermissionError as error:
+            refused.append(type(error).__name__)
+    return JsonResponse({"refused": len(refused), "ways": len(ways)}, status=200 if len(refused) == len(ways) else 500)
+
+
+def doubled(number):
+    return 2 * number
+
+
+def tasks(request):
+    """Send a task in each of the ways that Celery has, by a broker whose address the request names."""
+    app = Celery("library", broker=f"redis://{request.GET['at']}/0")
+    task = app.task(doubled, name="library.doubled")
+    task.delay(1)
+    task.apply_async((1,))
+    app.send_task("library.doubled", (1,))
+    task.s(1).delay()
+    return HttpResponse("sent")

@@ -4,6 +4,7 @@ The words of a case in `cases.toml`:
 
 ==========  ============================================================================================
 ``run``     what is typed into bash, in an empty folder with ``tasks.py``
+``site``    a Django project that lies there too: ``library``
 ``ends_s``  when it must have ended, and 1 s later all that it started; its last line comes at its end
 ``rc``      its exit code, 0 if not said
 ``says``    regular expressions that some line that it printed matches; ``never``: none may
@@ -32,6 +33,8 @@ from workbench.proc import command_of
 
 HERE = Path(__file__).parent
 CASES = tomllib.loads((HERE / "cases.toml").read_text())["case"]
+#: What the Django project asks its environment for.
+SECRET = {"LIBRARY_SECRET": "of the library"}
 #: A command that has said its last ends.
 LAST_LINE_S = 1.5
 
@@ -49,12 +52,27 @@ def end_all(mark: str) -> list[str]:
     return ended
 
 
-def type_it(case: dict[str, Any], tmp_path: Path) -> None:
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Django project with its database, as cases get a copy of it."""
+    folder = tmp_path_factory.mktemp("site") / "library"
+    shutil.copytree(HERE.parent / "endpoint" / "library", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for words in ("migrate --run-syncdb -v0", "fill"):
+        command = [sys.executable, "manage.py", *words.split()]
+        subprocess.run(command, cwd=folder, env=os.environ | SECRET, check=True)
+    return folder
+
+
+def type_it(case: dict[str, Any], tmp_path: Path, project: Path | None) -> None:
     """Run a case in an empty folder and judge what came of it."""
     tmp_path.mkdir()
     shutil.copy(HERE / "tasks.py", tmp_path)
+    if project is not None:
+        shutil.copytree(project, tmp_path / project.name)
     mark = f"WORKBENCH_DESK={tmp_path}"
-    env = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"} | dict([mark.split("=")])
+    env = (
+        os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"} | SECRET | dict([mark.split("=")])
+    )
     with open(tmp_path / ".printed", "wb") as printed:
         typed = subprocess.Popen(
             ["bash", "-o", "pipefail", "-c", case["run"]],
@@ -82,9 +100,10 @@ def type_it(case: dict[str, Any], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
-def test_at_the_desk(case: dict[str, Any], tmp_path: Path) -> None:
+def test_at_the_desk(case: dict[str, Any], tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    project = request.getfixturevalue(case["site"]) if "site" in case else None
     # A shared machine stands still for seconds now and then: who falls short twice is the command.
     try:
-        type_it(case, tmp_path / "first")
+        type_it(case, tmp_path / "first", project)
     except (AssertionError, subprocess.TimeoutExpired):
-        type_it(case, tmp_path / "again")
+        type_it(case, tmp_path / "again", project)

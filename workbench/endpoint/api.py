@@ -108,12 +108,12 @@ def study_endpoint(
     if wrong := [place for place in allow if not re.fullmatch(r"/.+|.+:\d+", place)]:
         raise UsageError(f"allow={wrong[0]!r}: pass a host and its port, as in 127.0.0.1:9000")
     request: trials.Request = {"path": path, "method": method.upper(), "data": data, "headers": {}}
-    study = _Study(find_project(project, settings, python), request, user, database == "readonly", tuple(allow))
+    study = Study(find_project(project, settings, python), request, user, database == "readonly", tuple(allow))
     with study:
         return study.made(rtt_s, link_bits or USUAL_LINK_BITS, hit_rate, budget_s)
 
 
-class _Study:
+class Study:
     """The three children of a study: one records, one is the project as it is, one has the fixes."""
 
     def __init__(
@@ -193,6 +193,7 @@ class _Study:
             request=self.request,
             wall_s=wall_s,
             link_bits=link_bits,
+            body_bytes=reply["bytes"],
             rivals=max(1, sum(bool(one.patches) for one in candidates) + 1),
             status=status,
             waits=waits,

@@ -185,8 +185,8 @@ def saved_ms(whole_ms: float, ratio: Interval) -> tuple[float, float, float]:
 
     Examples
     --------
-    >>> saved_ms(90.0, Interval(3.0, 2.0, 6.0))
-    (60.0, 45.0, 75.0)
+    >>> saved_ms(90.0, Interval(2.0, 1.0, 4.0))
+    (45.0, 0.0, 67.5)
     """
     saved, low, high = (whole_ms * (1 - 1 / max(one, 1e-9)) for one in (ratio.speedup, ratio.low, ratio.high))
     return saved, low, high

@@ -63,6 +63,7 @@ class Twins:
             project = find_project(planted_labels.SITE, settings, sys.executable)
             started = Study(project, request_of("/"), user or None, False, (self._upstream,))
             self._stack.enter_context(started)
+            started.fixed.order("set_arm", patches=[])  # no fix, and no hooks
             self._open[settings, user] = started
         return self._open[settings, user]
 

@@ -12,13 +12,15 @@ class Origins:
 
     def __init__(self, places: Places) -> None:
         self.places = places
-        self.models: Optional[set[str]] = None
+        self.models: Optional[set[Any]] = None
         self._plain: Optional[tuple[Any, Any, Any]] = None
 
     def follow(self, models: Optional[set[str]]) -> None:
-        """Follow the querysets of these models alone; of none: unhook, for hooks cost time."""
-        self.models = models
-        if models is None or models:
+        """Follow the querysets of these models alone, by their labels; of none: unhook, for hooks cost time."""
+        from django.apps import apps
+
+        self.models = models if models is None else {apps.get_model(label) for label in models}
+        if self.models is None or self.models:
             self.install()
         else:
             self.uninstall()
@@ -43,6 +45,8 @@ class Origins:
 
         def _chain(this: Any) -> Any:
             clone = chain(this)
+            if self.models is not None and this.model not in self.models:
+                return clone
             made = this.__dict__
             if "_wb_relation" in made:
                 clone._wb_relation = made["_wb_relation"]
@@ -65,7 +69,7 @@ class Origins:
 
     def _mark(self, queryset: Any, before: dict[str, Any]) -> None:
         """Note the first line and the last: the caller's where it is the user's own, else the one before."""
-        if self.models is not None and queryset.model._meta.label not in self.models:
+        if self.models is not None and queryset.model not in self.models:
             return
         last: Optional[Line] = self.places.origin(before.get("_wb_line"), 2)
         queryset._wb_line = last

@@ -95,20 +95,21 @@ def is_at(finding: Finding, fault: Fault) -> bool:
 
 
 def row_of(fault: Fault, study: EndpointStudy, true: tuple[float, float, float]) -> tuple[Any, ...]:
-    """Judge the finding of the fault's kind: the one at its line, where there are several."""
-    mine = sorted((one for one in study.findings if one.kind == fault.kind), key=lambda one: not is_at(one, fault))
-    others = ", ".join(f"{one.kind}: {one.verdict}" for one in study.findings if one not in mine[:1])
+    """Judge the findings of the fault's kind: those at its line, which the twin mends at once, else the first."""
+    of_kind = [one for one in study.findings if one.kind == fault.kind]
+    mine = [one for one in of_kind if is_at(one, fault)] or of_kind[:1]
+    others = ", ".join(f"{one.kind}: {one.verdict}" for one in study.findings if one not in mine)
     if not mine:
         return (fault.name, fault.kind, False, False, False, *[None] * 6, *true, None, "not found", others)
-    found = mine[0]
-    template = not fault.template or found.template_line in fault.template_lines
-    known = found.predicted_low is not None and found.predicted_high is not None
+    names = ("predicted_ms", "predicted_low", "predicted_high", "tried_ms", "tried_low", "tried_high")
+    values = {name: [getattr(one, name) for one in mine] for name in names}
+    savings = {name: None if None in found else sum(found) for name, found in values.items()}
     # A true saving is known to an interval: the prediction is right where it meets it.
-    inside = (found.predicted_low <= true[2] and true[1] <= found.predicted_high) if known else None
-    predicted = (found.predicted_ms, found.predicted_low, found.predicted_high)
-    tried = (found.tried_ms, found.tried_low, found.tried_high)
-    at = is_at(found, fault)
-    return (fault.name, fault.kind, True, at, template, *predicted, *tried, *true, inside, found.verdict, others)
+    low, high = savings["predicted_low"], savings["predicted_high"]
+    inside = None if low is None or high is None else low <= true[2] and true[1] <= high
+    template = not fault.template or any(one.template_line in fault.template_lines for one in mine)
+    right = (is_at(mine[0], fault), template)
+    return (fault.name, fault.kind, True, *right, *savings.values(), *true, inside, mine[0].verdict, others)
 
 
 def alarms(control: Control, study: EndpointStudy | WorkbenchError) -> list[str]:

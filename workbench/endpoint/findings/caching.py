@@ -167,9 +167,11 @@ def function(trace: Trace) -> Iterator[Candidate]:
                     queries_before=len(trace.queries),
                     why=f"{call['name']}() takes {cost:.3g} ms, and does not know whose page it is",
                     fix=f'from django.core.cache import cache\ncache.get_or_set("{call["name"]}", {call["name"]}, 60)',
-                    hazard="what it returns may be a minute old",
+                    hazard=f"what it returns may be a minute old; counted with {trace.hit_rate:.0%} hits",
                     **around(trace.hit_rate * (cost - 0.1)),
-                )
+                ),
+                patches=({"do": "cached_function", "function": call["function"], "name": call["name"]},),
+                share=trace.hit_rate,
             )
             return
 

@@ -39,7 +39,14 @@ class Calls:
             key = (frame.f_code.co_filename, frame.f_code.co_firstlineno, frame.f_code.co_name)
             caller = frame.f_back
             found = self.found.setdefault(
-                key, {"name": key[2], "wall_s": 0.0, "times": 0, "line": [caller.f_code.co_filename, caller.f_lineno]}
+                key,
+                {
+                    "name": key[2],
+                    "function": [key[0], key[1]],
+                    "wall_s": 0.0,
+                    "times": 0,
+                    "line": [caller.f_code.co_filename, caller.f_lineno],
+                },
             )
             found["wall_s"] += wall
             found["times"] += 1

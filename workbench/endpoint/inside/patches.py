@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import sys
 from contextlib import ExitStack
+from types import FunctionType, ModuleType
 from typing import Any, Callable, Optional
 
 from .origins import Origins
@@ -228,6 +231,22 @@ class Arm:
                 backend.engine.__dict__["template_loaders"] = [cached]
                 self._undo.callback(backend.engine.__dict__.__setitem__, "template_loaders", plain)
 
+    def _cached_function(self, patch: dict[str, Any]) -> None:
+        """Keep what a function of a module returns in Django's cache, for each of its arguments."""
+        from django.core.cache import cache
+
+        plain = _function_at(patch["function"], patch["name"])
+
+        def cached(*args: Any, **options: Any) -> Any:
+            asked = hashlib.sha256(repr((patch["name"], args, options)).encode()).hexdigest()
+            return cache.get_or_set(f"workbench-{asked}", lambda: plain(*args, **options), 600)
+
+        for module in list(sys.modules.values()):
+            for name, value in list(vars(module).items()) if isinstance(module, ModuleType) else ():
+                if value is plain:
+                    self._replace(module, name, cached)
+        self._undo.callback(cache.clear)
+
     def _nothing(self, patch: dict[str, Any]) -> None:
         """Change nothing: what is called a gain then is noise."""
 
@@ -243,6 +262,21 @@ def _is_of(queryset: Any, patch: dict[str, Any]) -> bool:
     if "last" in patch and (list(last) if last else None) != patch["last"]:
         return False
     return (list(made) if made else None) == line
+
+
+def _function_at(line: list[Any], name: str) -> Callable[..., Any]:
+    """Return the function of a module that begins at a line.
+
+    Raises
+    ------
+    LookupError
+        It is a method, is made anew for each request, or hides behind a decorator.
+    """
+    for module in list(sys.modules.values()):
+        found = getattr(module, name, None) if isinstance(module, ModuleType) else None
+        if isinstance(found, FunctionType) and [found.__code__.co_filename, found.__code__.co_firstlineno] == line:
+            return found
+    raise LookupError(f"{name} is no plain function of a module: keep what it returns by hand")
 
 
 def _change(queryset: Any, patch: dict[str, Any]) -> None:

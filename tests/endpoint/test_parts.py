@@ -10,6 +10,7 @@ import pytest
 import workbench.endpoint
 from workbench import Finding, UsageError
 from workbench.endpoint.copies import Copies, PrivateFolder
+from workbench.endpoint.inside.patches import _function_at
 from workbench.endpoint.inside.places import SERIALIZER, USER, Places
 from workbench.endpoint.inside.record import fingerprint
 from workbench.endpoint.project import find_project
@@ -127,3 +128,13 @@ def test_an_apps_lines_count_where_it_is_installed_and_frameworks_do_not() -> No
 def test_what_pays_was_tried_with_the_same_answer() -> None:
     with pytest.raises(ValueError, match="the same answer"):
         Finding(area="database", kind="n_plus_one_fk", verdict="pays")
+
+
+def test_a_function_is_known_by_its_first_line_and_a_method_by_none() -> None:
+    code = of_this_module.__code__
+    assert _function_at([code.co_filename, code.co_firstlineno], "of_this_module") is of_this_module
+    with pytest.raises(LookupError, match="keep what it returns by hand"):
+        _function_at([code.co_filename, code.co_firstlineno + 1], "of_this_module")
+
+
+def of_this_module() -> None: ...

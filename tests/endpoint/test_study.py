@@ -90,6 +90,14 @@ def test_a_user_is_logged_in_by_a_session_of_the_copy(library: Path) -> None:
         assert database.execute("select count(*) from django_session").fetchone() == (0,)
 
 
+def test_a_function_that_does_not_know_whose_page_it_is_is_tried_behind_the_cache(library: Path) -> None:
+    study = study_endpoint(library, "/weighed/", user="ann", python=sys.executable, budget_s=3)
+    found = next(one for one in study.findings if one.kind == "uncached_fragment")
+    assert (found.line, found.verdict, found.same_answer) == (line_of(VIEWS, "weights(3)"), "pays", True)
+    assert found.fix.endswith('cache.get_or_set(f"weights {arguments}", lambda: weights(arguments), 60)')
+    assert "counted with 80% hits" in found.hazard
+
+
 @pytest.mark.parametrize(
     ("path", "options", "said"),
     [

@@ -310,7 +310,7 @@ def _all_tried(
         weight = promising[id(candidate)]
         share_s = max(LEAST_TRIAL_S, (until_s - time.monotonic()) * weight / waiting)
         waiting -= weight
-        finding, times = trials.tried(arms, candidate, time.monotonic() + share_s)
+        finding, times = trials.tried(arms, candidate, share_s)
         raw |= {f"{finding.kind} {finding.file}:{finding.line} {arm}": values for arm, values in times.items()}
         findings.append(finding)
         if finding.verdict == "pays" and finding.area in _IN_CODE:
@@ -320,7 +320,7 @@ def _all_tried(
         patches = tuple(patch for candidate, _ in paying for patch in candidate.patches)
         asked = Finding(area="python", kind="together", queries_before=paying[0][1].queries_before)
         share_s = max(LEAST_TRIAL_S, until_s - time.monotonic())
-        together, _ = trials.tried(arms, Candidate(finding=asked, patches=patches), time.monotonic() + share_s)
+        together, _ = trials.tried(arms, Candidate(finding=asked, patches=patches), share_s)
     elif paying:
         together = paying[0][1]
     ranked = sorted(findings, key=lambda one: -(one.tried_ms if one.tried_ms is not None else one.predicted_ms or 0.0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import gzip
+import math
 import random
 import re
 import time
@@ -98,7 +99,7 @@ def seconds_of(times: Sequence[Sequence[float]], waits: bool) -> float:
     return sum(max(wall - queued if waits else 0.0, cpu, 1e-7) for wall, cpu, queued in times)
 
 
-def tried(arms: Arms, candidate: Candidate, until_s: float) -> tuple[Finding, dict[str, list[float]]]:
+def tried(arms: Arms, candidate: Candidate, share_s: float) -> tuple[Finding, dict[str, list[float]]]:
     """Try a candidate; return its finding with what came of it, and the raw times.
 
     Parameters
@@ -107,13 +108,13 @@ def tried(arms: Arms, candidate: Candidate, until_s: float) -> tuple[Finding, di
         The two children.
     candidate
         With patches.
-    until_s
-        On the monotonic clock: no round begins later.
+    share_s
+        Seconds after which no round begins; the answers are compared first.
     """
     finding = candidate.finding
     try:
         arms.fixed.order("set_arm", patches=list(candidate.patches))
-        return _tried(arms, candidate, until_s)
+        return _tried(arms, candidate, share_s)
     except ChildError as error:
         if error.kind in ("gone", "endless"):
             raise
@@ -122,7 +123,7 @@ def tried(arms: Arms, candidate: Candidate, until_s: float) -> tuple[Finding, di
         arms.fixed.order("set_arm", patches=[])
 
 
-def _tried(arms: Arms, candidate: Candidate, until_s: float) -> tuple[Finding, dict[str, list[float]]]:
+def _tried(arms: Arms, candidate: Candidate, share_s: float) -> tuple[Finding, dict[str, list[float]]]:
     finding = candidate.finding
     request = {**arms.request, "headers": {**arms.request.get("headers", {}), **candidate.headers}}
     body_of(arms.fixed, request)  # fills what the fix fills: a cache, the loader
@@ -140,7 +141,7 @@ def _tried(arms: Arms, candidate: Candidate, until_s: float) -> tuple[Finding, d
         ), {}
     if candidate.conditional:
         request["headers"]["if-none-match"] = reply["headers"].get("etag", "")
-    bare_s, fixed_s, found = alternated(arms, candidate, request, until_s)
+    bare_s, fixed_s, found = alternated(arms, candidate, request, time.monotonic() + share_s)
     return _judged(arms, finding, candidate, found), {"bare": bare_s, "fixed": fixed_s}
 
 
@@ -194,6 +195,9 @@ def saved_ms(whole_ms: float, ratio: Interval) -> tuple[float, float, float]:
 
 def _judged(arms: Arms, finding: Finding, candidate: Candidate, found: Interval) -> Finding:
     """Return a finding with its saving of the page's time, and its verdict."""
+    if not 0 < found.low <= found.high < math.inf:
+        why = "time was up before its saving was known: pass a larger --budget"
+        return dataclasses.replace(finding, verdict="can't be tried", hazard=why)
     link_s = arms.body_bytes * 8 / arms.link_bits if candidate.on_link else 0.0
     saved, low, high = saved_ms(candidate.share * (arms.wall_s + link_s) * 1e3, found)
     verdict = "pays" if found.low > LEAST else "harms" if found.high < 1 / LEAST else "does not"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from workbench.endpoint.findings.candidate import Candidate
 from workbench.endpoint.findings.trace import Trace, around
@@ -166,7 +167,7 @@ def function(trace: Trace) -> Iterator[Candidate]:
                     line=line,
                     queries_before=len(trace.queries),
                     why=f"{call['name']}() takes {cost:.3g} ms, and does not know whose page it is",
-                    fix=f'from django.core.cache import cache\ncache.get_or_set("{call["name"]}", {call["name"]}, 60)',
+                    fix=f"from django.core.cache import cache\n{_kept(call)}",
                     hazard=f"what it returns may be a minute old; counted with {trace.hit_rate:.0%} hits",
                     **around(trace.hit_rate * (cost - 0.1)),
                 ),
@@ -197,6 +198,14 @@ def serialisation(trace: Trace) -> Iterator[Candidate]:
                 )
             )
             return
+
+
+def _kept(call: dict[str, Any]) -> str:
+    """Write the call of a function behind the cache, with its arguments in the key."""
+    name = call["name"]
+    if call["takes"]:
+        return f'cache.get_or_set(f"{name} {{arguments}}", lambda: {name}(arguments), 60)'
+    return f'cache.get_or_set("{name}", {name}, 60)'
 
 
 def _templates_ms(trace: Trace) -> float:

@@ -43,6 +43,7 @@ class Calls:
                 {
                     "name": key[2],
                     "function": [key[0], key[1]],
+                    "takes": frame.f_code.co_argcount + frame.f_code.co_kwonlyargcount > 0,
                     "wall_s": 0.0,
                     "times": 0,
                     "line": [caller.f_code.co_filename, caller.f_lineno],

@@ -7,6 +7,7 @@ urlpatterns = [
     path("fine/", views.fine),
     path("shelf/", views.shelf),
     path("mine/", views.mine),
+    path("weighed/", views.weighed),
     path("login/", views.fine),
     path("fails/", views.fails),
     path("effects/", views.effects),

@@ -47,9 +47,10 @@ def service() -> Iterator[tuple[str, list[str]]]:
         server.shutdown()
 
 
-def test_a_service_on_this_machine_sees_no_connection(library: Path) -> None:
+@pytest.mark.parametrize("path", ["/asks/", "/asks-postgresql/"])
+def test_a_service_on_this_machine_sees_no_connection(library: Path, path: str) -> None:
     with service() as (place, asked), pytest.raises(TaskError) as failed:
-        studied(library, f"/asks/?at={place}")
+        studied(library, f"{path}?at={place}")
     assert asked == []
     said = f"the view asks {place}, which the study refuses: pass --allow {place} if asking it changes nothing"
     assert str(failed.value).endswith(f"answers 500: {said}")

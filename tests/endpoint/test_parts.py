@@ -1,20 +1,25 @@
 """Pieces of the endpoint study by themselves: finding a project, masked answers, the syntax of what runs inside."""
 
 import ast
+import math
 import sqlite3
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 import workbench.endpoint
 from workbench import Finding, UsageError
+from workbench.comparison.statistics import Interval
 from workbench.endpoint.copies import Copies, PrivateFolder
+from workbench.endpoint.findings import Candidate
 from workbench.endpoint.inside.patches import _function_at
 from workbench.endpoint.inside.places import SERIALIZER, USER, Places
 from workbench.endpoint.inside.record import fingerprint
 from workbench.endpoint.project import find_project
-from workbench.endpoint.trials import has_waits, same_but_for_tokens, seconds_of
+from workbench.endpoint.trials import _judged, has_waits, same_but_for_tokens, seconds_of
 
 INSIDE = sorted((Path(workbench.endpoint.__file__).parent / "inside").glob("*.py"))
 MANAGE = 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")'
@@ -105,6 +110,13 @@ def test_waits_count_where_even_the_least_disturbed_request_waits() -> None:
     assert (has_waits(disturbed), has_waits(waiting)) == (False, True)
     assert seconds_of(disturbed, waits=False) == pytest.approx(0.04)
     assert seconds_of(waiting, waits=True) == pytest.approx(0.1)
+
+
+def test_a_trial_that_time_cut_short_says_nothing_of_the_saving() -> None:
+    asked = Finding(area="database", kind="n_plus_one_fk")
+    arms: Any = SimpleNamespace(body_bytes=0, link_bits=1e6, wall_s=0.01)
+    found = _judged(arms, asked, Candidate(finding=asked), Interval(3.0, 0.0, math.inf))
+    assert (found.verdict, found.tried_ms, "larger --budget" in found.hazard) == ("can't be tried", None, True)
 
 
 def test_fingerprints_hold_no_values() -> None:

@@ -140,6 +140,7 @@ def guard_django(private: str) -> None:
     _guard_storage(FileSystemStorage, os.path.join(private, "media"))
     _guard_celery()
     _guard_tasks()
+    network.guard_drivers()
 
 
 def _guard_storage(storage: Any, folder: str) -> None:

@@ -1,12 +1,14 @@
 """Whom a request may reach: the servers of the copies, and what the user allows; all else is refused and counted.
 
-Connections are seen by Python's own audit events, which tell of every socket, however it was made. What a driver in C
-opens by itself is not seen.
+Connections are seen by Python's own audit events, which tell of every socket, however it was made. PostgreSQL's drivers
+open theirs in C, so they are asked before; other libraries in C that connect by themselves are not seen.
 """
 
 from __future__ import annotations
 
 import errno
+import importlib
+import importlib.util
 import os
 import smtplib
 import socket
@@ -55,6 +57,45 @@ def guard() -> None:
         raise ConnectionRefusedError("the study sends no mail")
 
     smtplib.SMTP.connect = refuse_mail  # type: ignore[method-assign]
+
+
+def guard_drivers() -> None:
+    """Refuse connections of PostgreSQL's drivers too: of those that are installed."""
+    if importlib.util.find_spec("psycopg"):
+        psycopg: Any = importlib.import_module("psycopg")
+        parsed: Any = importlib.import_module("psycopg.conninfo").conninfo_to_dict
+
+        for kind in (psycopg.Connection, psycopg.AsyncConnection):
+            plain = kind.__dict__["connect"].__func__
+
+            def connect(owner: Any, /, conninfo: str = "", *args: Any, plain: Any = plain, **options: Any) -> Any:
+                _check_postgresql({**parsed(conninfo), **options})
+                return plain(owner, conninfo, *args, **options)
+
+            kind.connect = classmethod(connect)
+        psycopg.connect = psycopg.Connection.connect
+    if importlib.util.find_spec("psycopg2"):
+        psycopg2: Any = importlib.import_module("psycopg2")
+        parse_dsn: Any = importlib.import_module("psycopg2.extensions").parse_dsn
+        of_c = psycopg2._connect
+
+        def _connect(dsn: str, *args: Any, **options: Any) -> Any:
+            _check_postgresql(parse_dsn(dsn))
+            return of_c(dsn, *args, **options)
+
+        psycopg2._connect = _connect
+
+
+def _check_postgresql(known: dict[str, Any]) -> None:
+    """Refuse a connection to a server that nobody allowed; where none is named it is this machine's own."""
+    hosts = str(known.get("hostaddr") or known.get("host") or os.environ.get("PGHOST") or "localhost").split(",")
+    ports = str(known.get("port") or os.environ.get("PGPORT") or 5432).split(",")
+    for number, host in enumerate(hosts):
+        port = int(ports[min(number, len(ports) - 1)])
+        if not _is_allowed(host if host.startswith("/") else (host, port)):
+            place = f"{host}:{port}"
+            count("connections", place)
+            raise RefusedConnection(errno.ECONNREFUSED, f"the study refuses {place}", asks=place)
 
 
 def _host(host: str) -> str:

@@ -14,6 +14,7 @@ urlpatterns = [
     path("endless/", views.endless),
     path("writes/", views.writes),
     path("asks/", views.asks),
+    path("asks-postgresql/", views.asks_postgresql),
     path("knocks/", views.knocks),
     path("starts/", views.starts),
     path("starts-in-many-ways/", views.starts_in_many_ways),

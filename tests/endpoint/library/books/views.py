@@ -7,6 +7,7 @@ import subprocess
 import urllib.request
 from pathlib import Path
 
+import psycopg
 from celery import Celery
 from django.contrib.auth.decorators import login_required
 from django.core.cache import cache
@@ -142,3 +143,9 @@ def tasks(request):
     app.send_task("library.doubled", (1,))
     task.s(1).delay()
     return HttpResponse("sent")
+
+
+def asks_postgresql(request):
+    host, _, port = request.GET["at"].rpartition(":")
+    with psycopg.connect(f"host={host} dbname=shop", port=port, connect_timeout=3) as connection:
+        return HttpResponse(connection.execute("delete from books").rowcount)

@@ -13,7 +13,7 @@ LEAST_ROWS, LEAST_VALUES = 500, 12
 #: How an index can be used: Django's lookups.
 SEARCHES = frozenset(("exact", "in", "gt", "gte", "lt", "lte", "range", "startswith"))
 #: What is left of a query with its index.
-LEFT = 0.15
+LEFT = 0.05
 #: A smaller gain, or a smaller share of the request, is not worth an index.
 LEAST_MS, LEAST_SHARE = 0.5, 0.05
 

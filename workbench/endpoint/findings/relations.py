@@ -153,14 +153,6 @@ def unused_prefetch(trace: Trace) -> Iterator[Candidate]:
         unused = sorted(name for name in lookups if (number, name) not in used)
         if not unused or not fetch["rows"]:
             continue
-        mine = [
-            query
-            for query in trace.queries
-            if query["fetch"] is not None
-            and trace.fetches[query["fetch"]]["prefetch"]
-            and trace.fetches[query["fetch"]]["parent"][0] == number
-            and str(trace.fetches[query["fetch"]]["parent"][1]) in unused
-        ]
         file, line = trace.place_of(fetch)
         yield Candidate(
             finding=Finding(
@@ -171,7 +163,7 @@ def unused_prefetch(trace: Trace) -> Iterator[Candidate]:
                 queries_before=len(trace.queries),
                 why=f"{', '.join(unused)} of {fetch['rows']} {fetch['model']} fetched, and not looked at",
                 fix=f"# drop it from this queryset:\n.prefetch_related({', '.join(map(repr, unused))})",
-                **around(sum(map(trace.cost_ms, mine))),
+                **around(_prefetch_ms(trace, number, unused)),
             ),
             patches=(
                 {
@@ -183,3 +175,17 @@ def unused_prefetch(trace: Trace) -> Iterator[Candidate]:
                 },
             ),
         )
+
+
+def _prefetch_ms(trace: Trace, number: int, unused: list[str]) -> float:
+    """Return what prefetching some relations costs: their part of all that a fetch does beside its own rows."""
+    fetch = trace.fetches[number]
+    costs: dict[str, float] = {}
+    for query in trace.queries:
+        below = trace.fetches[query["fetch"]] if query["fetch"] is not None else None
+        if below and below["prefetch"] and below["parent"][0] == number:
+            name = str(below["parent"][1])
+            costs[name] = costs.get(name, 0.0) + trace.cost_ms(query)
+    mine = sum(cost for name, cost in costs.items() if name in unused)
+    beside = trace.fetch_ms(fetch) - QUERY_MS - ROW_MS * fetch["rows"]
+    return max(mine, beside * mine / sum(costs.values())) if mine else 0.0

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from workbench.endpoint.findings.candidate import Candidate
-from workbench.endpoint.findings.relations import _SITES
+from workbench.endpoint.findings.relations import _SITES, BESIDE
 from workbench.endpoint.findings.trace import FEWEST, QUERY_MS, ROW_MS, Trace, around, by, most
 from workbench.results import Finding
 
@@ -38,7 +38,7 @@ def in_a_loop(trace: Trace) -> Iterator[Candidate]:
         different = len({query["same"] for query in group})
         if different < FEWEST or different <= len(group) / 2:
             continue
-        saved = sum(map(trace.cost_ms, group)) - QUERY_MS - ROW_MS * len(group)
+        saved = BESIDE * sum(map(trace.cost_ms, group)) - QUERY_MS - ROW_MS * len(group)
         yield _candidate(trace, group, "get_in_loop", saved, f"{len(group)} times, for {different} values")
 
 

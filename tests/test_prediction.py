@@ -140,7 +140,7 @@ def test_who_holds_the_gil_is_measured():
         for _ in range(100):
             json.loads(document)
 
-    assert gil_share(free) < 0.4 < 0.6 < gil_share(held)
+    assert gil_share(free) + 0.3 < gil_share(held)
 
 
 @pytest.mark.slow

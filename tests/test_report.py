@@ -177,4 +177,4 @@ def test_an_endpoint_study_is_shown_with_its_findings(tmp_path: Path) -> None:
     )
     records.save(study, "books", tmp_path)
     assert make_report(tmp_path, tmp_path / "report.html").shown == 1
-    assert "n_plus_one_fk" in (tmp_path / "report.html").read_text()
+    assert "a query for each row (foreign key)" in (tmp_path / "report.html").read_text()

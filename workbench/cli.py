@@ -284,7 +284,7 @@ def _compare_here(options: argparse.Namespace, results: TextIO) -> int:
 
 def _most_calls(options: argparse.Namespace, items: int) -> str:
     """Say how often a comparison would call a task."""
-    from workbench.comparison.bench import FEW
+    from workbench.comparison.looking import FEW
 
     often = "at most once" if options.once else f"as often as there is time for in {options.budget:g} s"
     usual = f"with each of the {items} items {often} under each remedy"

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from workbench import NotApplicableError, TaskError, UsageError, compare
-from workbench.comparison.bench import MOST_ROUNDS
+from workbench.comparison.rounds import MOST_ROUNDS
 from workbench.remedies import remedy as mark
 
 

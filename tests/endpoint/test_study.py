@@ -57,7 +57,7 @@ def test_the_parts_add_up_to_the_wall_time_and_the_study_goes_to_json_and_back(b
     assert sum(books.parts.values()) == pytest.approx(books.wall_ms)
     assert (books.status, books.queries, books.statements[0]["times"]) == (200, 101, 100)
     assert EndpointStudy.from_json(json.loads(json.dumps(books.to_json()))) == books
-    assert "n_plus_one_fk" in books.summary()
+    assert "a query for each row (foreign key)" in books.summary()
     assert "'book" not in json.dumps(books.statements)
 
 

@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from workbench.comparison.answers import Equal
-from workbench.comparison.bench import Bench, Trial
+from workbench.comparison.bench import Bench
 from workbench.comparison.conclusion import baseline_row, conclude, row
+from workbench.comparison.looking import Look
 from workbench.comparison.plugins import find_remedies
+from workbench.comparison.rounds import Rounds
 from workbench.comparison.sides import long_lived_objects_frozen
 from workbench.comparison.task import Clock, Task
+from workbench.comparison.trial import Trial
+from workbench.comparison.trying import Tries
 from workbench.errors import UsageError
 from workbench.names import shown_name
 from workbench.progress import progress_bar
@@ -158,16 +162,18 @@ def compare(
 
     try:
         with progress_bar(budget_s, wanted=progress, desc="look", bar_format=_BAR) as bar:
-            seen = bench.look(may_diagnose=diagnosis is True and bench.predicts)
+            look = Look(bench)
+            seen = look.take(may_diagnose=diagnosis is True and look.predicts)
             if isinstance(diagnosis, Diagnosis):
-                bench.predict(diagnosis, of_all=True)
-            elif diagnosis and bench.predicts:
-                bench.predict(seen)
-            bench.refuse()
+                look.predict(diagnosis, of_all=True)
+            elif diagnosis and look.predicts:
+                look.predict(seen)
+            tries = Tries(bench)
+            tries.refuse()
             if not bench.stops_at_effects:
                 with long_lived_objects_frozen():
-                    bench.try_all()
-                    for rounds in bench.play():
+                    tries.try_all()
+                    for rounds in Rounds(bench).play():
                         bar.set_description(f"round {rounds}", refresh=False)
                         bar.update(min(bench.elapsed_s, budget_s) - bar.n)
             bar.update(budget_s - bar.n)

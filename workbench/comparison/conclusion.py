@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from statistics import median
 
-from workbench.comparison.bench import Bench, Trial
+from workbench.comparison.bench import Bench
 from workbench.comparison.effects import some
 from workbench.comparison.failures import raised_by
 from workbench.comparison.plan import AS_GOOD, STARTS_IN
 from workbench.comparison.statistics import oddities
+from workbench.comparison.trial import Trial
 from workbench.remedy import Traits
 from workbench.results import ComparisonRow
 

@@ -172,52 +172,49 @@ class Study:
             raise refusals.translated(error, self.project) from None
 
     def _made(self, rtt_s: float, link_bits: float, hit_rate: float, until_s: float) -> EndpointStudy:
+        trace, arms, walls_s = self.look(rtt_s, link_bits, hit_rate)
+        candidates = find(trace)
+        arms.rivals = max(1, sum(bool(one.patches) for one in candidates) + 1)
+        findings, together, raw = _all_tried(arms, candidates, until_s)
+        return EndpointStudy(
+            path=self.request["path"],
+            status=arms.status,
+            wall_ms=trace.wall_ms,
+            cpu_ms=trace.cpu_ms,
+            queries=len(trace.queries),
+            parts=_parts(trace.seen, trace.wall_ms, trace.waits),
+            findings=findings,
+            together=together,
+            view=trace.view["name"],
+            body_bytes=arms.body_bytes,
+            statements=_statements(trace),
+            effects=trace.seen["effects"],
+            notes=self._notes(trace),
+            copy_s=self.copy_s,
+            raw={"bare": walls_s, **raw},
+            provenance={**provenance(), "django": self.info["django"], "project_python": self.info["python"]},
+        )
+
+    def look(self, rtt_s: float, link_bits: float, hit_rate: float) -> tuple[Trace, trials.Arms, list[float]]:
+        """Make the request and record it: what findings come from, what they are tried with, seconds of bare ones."""
         status, body, reply = trials.body_of(self.bare, self.request)
         refusals.refuse_status(status, reply, self.request["path"], self.user, self.info)
-        arms_bodies = self._warmed(body)
+        sample = self._warmed(body)
         times = [
             self.bare.order("request", request=self.request, times=1, body=False)["times"][0] for _ in range(REQUESTS)
         ]
         asks_servers = any("sqlite3" not in one["ENGINE"] for one in self.info["databases"].values())
         waits = asks_servers or trials.has_waits(times)
         wall_s = statistics.median(trials.seconds_of([one], waits) for one in times)
+        cpu_s = statistics.median(one[1] for one in times)
         records = [self.recorder.order("record", request=self.request, patches=[], plans=True) for _ in range(RECORDS)]
         seen = min(records, key=lambda record: float(record["cpu_s"]))  # the one that was disturbed least
-        trace = self._trace(
-            seen, waits, wall_s, statistics.median(one[1] for one in times), reply, rtt_s, link_bits, hit_rate
-        )
-        candidates = find(trace)
+        trace = self._trace(seen, waits, wall_s, cpu_s, reply, rtt_s, link_bits, hit_rate)
         arms = trials.Arms(
-            bare=self.bare,
-            fixed=self.fixed,
-            request=self.request,
-            wall_s=wall_s,
-            link_bits=link_bits,
-            body_bytes=reply["bytes"],
-            rivals=max(1, sum(bool(one.patches) for one in candidates) + 1),
-            status=status,
-            waits=waits,
-            sample=arms_bodies,
-        )
-        findings, together, raw = _all_tried(arms, candidates, until_s)
-        return EndpointStudy(
-            path=self.request["path"],
-            status=status,
-            wall_ms=wall_s * 1e3,
-            cpu_ms=trace.cpu_ms,
-            queries=len(trace.queries),
-            parts=_parts(seen, trace.wall_ms, waits),
-            findings=findings,
-            together=together,
-            view=trace.view["name"],
-            body_bytes=reply["bytes"],
-            statements=_statements(trace),
-            effects=seen["effects"],
-            notes=self._notes(trace),
-            copy_s=self.copy_s,
-            raw={"bare": [one[0] for one in times], **raw},
-            provenance={**provenance(), "django": self.info["django"], "project_python": self.info["python"]},
-        )
+            bare=self.bare, fixed=self.fixed, request=self.request, wall_s=wall_s, link_bits=link_bits,
+            body_bytes=reply["bytes"], rivals=1, status=status, waits=waits, sample=sample,
+        )  # fmt: skip
+        return trace, arms, [one[0] for one in times]
 
     def _warmed(self, body: bytes) -> list[bytes]:
         """Warm all children up, and return bare answers of two of them: in what they differ means nothing."""

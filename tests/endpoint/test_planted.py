@@ -6,10 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import planted_labels
-import psycopg
 import pytest
 from planted_labels import SITE, Control, Fault, line_of
 
@@ -147,15 +145,6 @@ def test_the_models_have_their_migrations_and_full_tables_are_not_filled_again(s
 @pytest.mark.service
 def test_it_is_the_same_on_postgresql(shared_service: Callable[[str], Service], tmp_path: Path) -> None:
     """With fewer visits, so that one of the pages shows none, and without the variants of the settings."""
-    server = urlsplit(shared_service("postgresql").url)
-    where = {"HOST": server.hostname, "PORT": server.port, "USER": server.username, "PASSWORD": server.password}
-    names = {f"PLANTED_PG_{name}": str(value) for name, value in where.items()}
-    shop = planted_labels.environment(tmp_path, **names, PLANTED_PG_NAME="planted_shop")
-    with psycopg.connect(server.geturl(), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE planted_shop")
-        try:
-            planted_labels.set_up(shop, visits=5_000)
-            answers = visited(shop, planted_labels.SETTINGS)
-        finally:
-            connection.execute("DROP DATABASE planted_shop WITH (FORCE)")
+    with planted_labels.on_postgresql(shared_service("postgresql").url, tmp_path) as shop:
+        answers = visited(shop, planted_labels.SETTINGS)
     assert wrong(answers, planted_labels.SETTINGS) == []

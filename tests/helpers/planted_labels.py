@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 #: The folder of the site's manage.py.
 SITE = Path(__file__).parent.parent / "endpoint" / "planted"
@@ -143,6 +144,24 @@ def set_up(env: Mapping[str, str], *, visits: int = 100_000) -> None:
 def manage(env: Mapping[str, str], *words: str) -> None:
     """Run the site's manage.py."""
     subprocess.run([sys.executable, str(SITE / "manage.py"), *words], env=env, check=True, capture_output=True)
+
+
+@contextmanager
+def on_postgresql(url: str, folder: Path) -> Iterator[dict[str, str]]:
+    """Fill the site's tables in a database of a server, with few visits; the block gets the site's variables."""
+    import psycopg
+
+    server = urlsplit(url)
+    where = {"HOST": server.hostname, "PORT": server.port, "USER": server.username, "PASSWORD": server.password}
+    env = environment(folder, **{f"PLANTED_PG_{name}": str(value) for name, value in where.items()})
+    env["PLANTED_PG_NAME"] = "planted_shop"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE planted_shop")
+        try:
+            set_up(env, visits=5_000)
+            yield env
+        finally:
+            connection.execute("DROP DATABASE planted_shop WITH (FORCE)")
 
 
 @contextmanager

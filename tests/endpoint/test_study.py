@@ -119,6 +119,35 @@ def test_what_can_not_be_studied_is_one_line(library: Path, path: str, options: 
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ('INSTALLED_APPS = [*INSTALLED_APPS, "no_such_app"]', "no_such_app is not installed for"),
+        ("import os; os._exit(3)", "the project's process ended with code 3"),
+        ("import sys; print('no license', file=sys.stderr); os._exit(4)", "ended with code 4: no license"),
+        ("raise KeyError('API_KEY')", "ask for something: KeyError: 'API_KEY'"),
+        ('DATABASES["default"]["NAME"] = ":memory:"', "the database is in memory: nothing in it can be copied"),
+        ('DATABASES["default"]["NAME"] = FOLDER / "none.sqlite3"', "run manage.py migrate first"),
+        ('DATABASES["default"]["NAME"] = FOLDER / "manage.py"', "can't be copied: file is not a database"),
+        ('DATABASES["default"]["ENGINE"] = "django.db.backends.oracle"', "a database of oracle can't be copied"),
+        ('ROOT_URLCONF = "no.urls"', "the project fails: ModuleNotFoundError: No module named 'no'"),
+    ],
+)
+def test_settings_that_can_not_be_studied_are_one_line(library: Path, lines: str, said: str) -> None:
+    (library / "odd_settings.py").write_text(f"import os\nfrom library_settings import *\n{lines}\n")
+    with pytest.raises(WorkbenchError) as refused:
+        study_endpoint(library, "/books/", python=sys.executable, settings="odd_settings")
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_interpreter_without_django_is_named(library: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
+    python = str(tmp_path / "bare" / "bin" / "python")
+    with pytest.raises(UsageError, match=f"Django is not installed for {python}: pass --python"):
+        study_endpoint(library, "/books/", python=python)
+
+
 def test_a_folder_without_a_project_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"there is no manage\.py"):
         study_endpoint(tmp_path, "/")

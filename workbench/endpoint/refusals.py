@@ -24,6 +24,8 @@ def translated(error: ChildError, project: Project) -> WorkbenchError:
         return UsageError(f"there is no user {text!r}: pass --user with one of the project's")
     if error.kind in ("setup", "login"):
         return TaskError(f"the project does not start: {text}")
+    if error.kind == "failed":
+        return TaskError(f"the project fails: {text}")
     return TaskError(text)
 
 

@@ -140,3 +140,22 @@ def test_compare_wants_items_or_a_number(task: Path) -> None:
         with pytest.raises(SystemExit) as caught:
             main(["compare", *words])
         assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("items", [["http://127.0.0.1/"], ["a", 1, None], [[1, "a"], {}], ["[1, 2"]])
+def test_a_json_list_is_taken_item_by_item_whatever_they_are(tmp_path: Path, items: list[object]) -> None:
+    path = tmp_path / "items.json"
+    path.write_text(json.dumps(items))
+    assert read_items(path) == items
+    path.write_text(json.dumps(items, indent=1))
+    assert read_items(path) == items
+
+
+def test_an_empty_list_and_one_that_is_cut_off_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "items.json"
+    path.write_text("[]")
+    with pytest.raises(UsageError, match="holds no items"):
+        read_items(path)
+    path.write_text('["a", "b"')
+    with pytest.raises(UsageError, match="begins as a JSON list, but is none"):
+        read_items(path)

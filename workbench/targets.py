@@ -86,7 +86,7 @@ def read_items(path: str | os.PathLike[str]) -> list[Any]:
     whole = _json_or_text(text)
     lines = [line for line in text.splitlines() if line.strip()]
     items = whole if isinstance(whole, list) else [_json_or_text(line) for line in lines]
-    if text.lstrip().startswith("[") and isinstance(items[0], str):
+    if not isinstance(whole, list) and text.lstrip().startswith("[") and isinstance(items[0], str):
         raise UsageError(f"{path} begins as a JSON list, but is none: mend it, or write one item a line")
     if not items:
         raise UsageError(f"{path} holds no items: pass a JSON list, or one item a line")

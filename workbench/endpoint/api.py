@@ -308,7 +308,8 @@ def _all_tried(
         share_s = max(LEAST_TRIAL_S, (until_s - time.monotonic()) * weight / waiting)
         waiting -= weight
         finding, times = trials.tried(arms, candidate, share_s)
-        raw |= {f"{finding.kind} {finding.file}:{finding.line} {arm}": values for arm, values in times.items()}
+        place = f"{Path(finding.file).name}:{finding.line}"
+        raw |= {f"{finding.kind} {place} {arm}": values for arm, values in times.items()}
         findings.append(finding)
         if finding.verdict == "pays" and finding.area in _IN_CODE:
             paying.append((candidate, finding))

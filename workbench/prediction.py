@@ -245,31 +245,25 @@ def predict(
     return Prediction(demand.total_s / likely_s, low, high, bound=model in BOUNDS)
 
 
-def corrected(found: Prediction, expected: Prediction, seen: float) -> Prediction:
+def corrected(found: Prediction, off: float) -> Prediction:
     """Return a prediction by how far the same model was off for a few of the items, done by a few workers.
 
     Parameters
     ----------
     found
         What is predicted for all items.
-    expected, seen
-        The speed-up of these few as the model has it, and as it was.
+    off
+        The speed-up of these few as it was seen ÷ as the model has it.
 
     Examples
     --------
-    >>> twice = Prediction(2.0, 1.75, 2.5)
-    >>> corrected(twice, twice, 1.0)
+    >>> corrected(Prediction(2.0, 1.75, 2.5), 0.5)
     Prediction(speedup=1.0, low=0.875, high=1.2, bound=False)
     """
-    off = seen / expected.speedup
     speedup = found.speedup * off
     # What was seen leaves no room for what the model can't know: how the items share the machine.
-    return Prediction(
-        speedup,
-        max(found.low * off, speedup / (1 + DOUBT)),
-        min(found.high * off, speedup * (1 + DOUBT)),
-        bound=found.bound,
-    )
+    low, high = max(found.low * off, speedup / (1 + DOUBT)), min(found.high * off, speedup * (1 + DOUBT))
+    return Prediction(speedup, low, high, bound=found.bound)
 
 
 def _threads(demand: Demand, workers: int, machine: Machine, overhead: Overhead) -> tuple[float, float]:

@@ -21,7 +21,7 @@ from workbench.comparison.conduct import Block
 from workbench.comparison.plan import AS_GOOD
 from workbench.comparison.task import Task, noting
 from workbench.diagnosis import Diagnosing
-from workbench.prediction import Overhead, Prediction, corrected, predict
+from workbench.prediction import POLL_S, Overhead, Prediction, corrected, predict
 from workbench.proc import cores_allowed
 from workbench.remedy import Remedy, Run
 from workbench.results import Diagnosis
@@ -135,13 +135,22 @@ class Forecast:
         scale = len(task.items) / len(some)
         overhead = Overhead(cost.calls_s * scale, cost.start_s, cost.turns_s * scale)
         found = self._predict(remedy, workers, overhead)
-        probe = max((number for number in waves if number <= min(PROBED, workers)), default=None)
+        telling = [number for number in waves if number <= min(PROBED, workers)]
+        if traits.model == "processes":  # a short wave tells how often the pool looks for answers
+            telling = [number for number in telling if waves[number].took_s >= 10 * POLL_S]
+        probe = max(telling, default=None)
         if probe is None:
             return found
+        off = self._seen_by_expected(remedy, probe, workers, overhead, waves[probe])
+        if 1 in waves and probe > 1:  # both in the same pool: what calling from there changes is no matter of workers
+            off /= self._seen_by_expected(remedy, 1, workers, overhead, waves[1])
+        return corrected(found, off)
+
+    def _seen_by_expected(self, remedy: Remedy, probe: int, workers: int, overhead: Overhead, wave: Wave) -> float:
+        """Return by how much a wave of a few workers was faster than the model has it."""
         few = replace(overhead, start_s=overhead.start_s * probe / workers)
-        wave = waves[probe]
         expected = self._predict(remedy, probe, few, wave.block)
-        return corrected(found, expected, task.seconds(wave.block) / wave.took_s)
+        return self.task.seconds(wave.block) / wave.took_s / expected.speedup
 
     def _predict(self, remedy: Remedy, workers: int, overhead: Overhead, block: Block | None = None) -> Prediction:
         task = self.task

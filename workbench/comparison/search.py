@@ -51,6 +51,7 @@ def search_workers(
     left_s: Callable[[], float],
     uneven: bool = False,
     hoped: int = 2,
+    start_s: float = 0.0,
 ) -> Search:
     """Try 1, 2, 4, … workers until twice as many no longer pay, raise, or there is no time.
 
@@ -69,6 +70,8 @@ def search_workers(
         Whether items take unlike times: then one try in vain is not the last.
     hoped
         How many workers are predicted to be enough: tried first where items are too long for doubling.
+    start_s
+        How long new workers may take to start.
 
     Raises
     ------
@@ -89,7 +92,7 @@ def search_workers(
     while True:
         try:
             count = min(items, each * workers)
-            time_s = _least_s(whole_s, workers, count, hoped_s=item_s * each, left_s=left_s())
+            time_s = _least_s(whole_s, workers, count, hoped_s=wave_s, left_s=left_s(), start_s=start_s)
         except (NotApplicableError, MissingExtraError):
             raise
         except Exception as error:
@@ -109,14 +112,20 @@ def search_workers(
 
 
 def _least_s(
-    whole_s: Callable[[int, int], tuple[float, float]], workers: int, count: int, *, hoped_s: float, left_s: float
+    whole_s: Callable[[int, int], tuple[float, float]],
+    workers: int,
+    count: int,
+    *,
+    hoped_s: float,
+    left_s: float,
+    start_s: float,
 ) -> float:
     """Return how long all items take, by the best of some waves; of one, unless it is short or paid for a start."""
-    took_s, best_s = whole_s(workers, count)
-    rest_s = took_s
-    again = STARTED * hoped_s < took_s < left_s
-    while rest_s < AGAIN_S or again:
+    took_s, best_s = quickest_s, _ = whole_s(workers, count)
+    rest_s = 0.0 if STARTED * hoped_s < took_s < left_s else took_s
+    # Workers that are still starting leave the wave to the others, which looks as if more of them did not pay.
+    while rest_s < (AGAIN_S if quickest_s <= STARTED * hoped_s else min(max(AGAIN_S, start_s), left_s)):
         took_s, again_s = whole_s(workers, count)
         rest_s += max(took_s, AGAIN_S / 3)
-        best_s, again = min(best_s, again_s), False
+        best_s, quickest_s = min(best_s, again_s), min(quickest_s, took_s)
     return best_s

@@ -104,6 +104,7 @@ class Tries:
             item_s=self._task.item_s,
             left_s=lambda: until_s - bench.elapsed_s,
             uneven=self._task.uneven,
+            start_s=trial.remedy.traits.start_s,
             hoped=bench.forecast.enough_workers(trial.remedy, len(self._task.items)) if bench.forecast else 2,
         )
         trial.curve, trial.workers = found.curve, found.fewest_good()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from workbench.endpoint.findings import caching, columns, indexes, relations, repeated, sizes, transfer, upstream
 from workbench.endpoint.findings.candidate import Candidate
 from workbench.endpoint.findings.trace import Trace
@@ -32,8 +34,13 @@ DETECTORS = (
 
 def find(trace: Trace) -> list[Candidate]:
     """Return all candidates, the largest predicted saving first."""
-    found = [candidate for detector in DETECTORS for candidate in detector(trace)]
+    found = [_of(trace, candidate) for detector in DETECTORS for candidate in detector(trace)]
     return sorted(found, key=lambda candidate: -(candidate.finding.predicted_ms or 0.0))
+
+
+def _of(trace: Trace, candidate: Candidate) -> Candidate:
+    """Return a candidate with what is the same for all findings of a request."""
+    return replace(candidate, finding=replace(candidate.finding, queries_before=len(trace.queries)))
 
 
 __all__ = ["Candidate", "Trace", "find"]

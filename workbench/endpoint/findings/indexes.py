@@ -54,7 +54,7 @@ def missing(trace: Trace) -> Iterator[Candidate]:
             name = f"{how if kind == 'missing_index_order' else ''}{column}"
             yield Candidate(
                 finding=Finding(
-                    area="database", kind=kind, file=file, line=line, queries_before=len(trace.queries),
+                    area="database", kind=kind, file=file, line=line,
                     why=f"{_rows(trace, found[0]):,} rows of {table} are read, or sorted, by {column}",
                     fix=f"class Meta:  # of {label}, then makemigrations\n"
                     f'    indexes = [models.Index(fields=["{name}"])]',

@@ -66,7 +66,7 @@ def _candidate(trace: Trace, group: list[Any], kind: str, saved: float, why: str
     )
     finding = Finding(
         area="database", kind=kind, file=file, line=number, template=template, template_line=template_line,
-        queries_before=len(trace.queries), why=f"the query is made {why}: {first['sql'][:100]}", fix=fix,
+        why=f"the query is made {why}: {first['sql'][:100]}", fix=fix,
         **around(saved), hazard="" if looks_up else "what changes in between is not seen",
     )  # fmt: skip
     if fetch is None:

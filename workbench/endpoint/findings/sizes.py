@@ -27,7 +27,7 @@ def sizes(trace: Trace) -> Iterator[Candidate]:
             finding=Finding(
                 area="lazy", kind="len_of_queryset" if length else "bool_of_queryset", file=file, line=line,
                 template=access["template"], template_line=access["template_line"],
-                queries_before=len(trace.queries), why=f"{fetch['rows']:,} rows of {fetch['model']} are fetched for it",
+                why=f"{fetch['rows']:,} rows of {fetch['model']} are fetched for it",
                 fix="queryset.count()  # in the place of len(queryset)" if length
                 else "queryset.exists()  # in the place of the queryset as a truth",
                 **around(cost - QUERY_MS),
@@ -45,7 +45,7 @@ def deep_offset(trace: Trace) -> Iterator[Candidate]:
             order = fetch["orders"][0][1] if fetch["orders"] else "pk"
             yield Candidate(
                 finding=Finding(
-                    area="database", kind="deep_offset", file=file, line=line, queries_before=len(trace.queries),
+                    area="database", kind="deep_offset", file=file, line=line,
                     why=f"{fetch['offset']:,} rows are skipped",
                     fix=f"queryset.filter({order}__gt=last_of_the_page_before)[:size]",
                     hazard="pages are reached one after the other, not by number",
@@ -66,7 +66,7 @@ def paginator_count(trace: Trace) -> Iterator[Candidate]:
                 yield Candidate(
                     finding=Finding(
                         area="database", kind="paginator_count", file=file, line=line,
-                        queries_before=len(trace.queries), why=f"counting {fetch['model']} takes {cost:.3g} ms",
+                        why=f"counting {fetch['model']} takes {cost:.3g} ms",
                         fix="class Counted(Paginator):\n    count = cached_property(lambda self: cache.get_or_set(…))",
                         hazard="the number of pages may be some seconds old", **around(cost),
                     )

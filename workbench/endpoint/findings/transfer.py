@@ -33,7 +33,6 @@ def conditional(trace: Trace) -> Iterator[Candidate]:
         finding=Finding(
             area="http",
             kind="no_conditional",
-            queries_before=len(trace.queries),
             file=trace.view["file"],
             line=trace.view["line"],
             why=f"{trace.answer['bytes']:,} bytes sent again over {trace.link_bits / 1e6:g} Mbit/s",
@@ -60,7 +59,6 @@ def compression(trace: Trace) -> Iterator[Candidate]:
         finding=Finding(
             area="http",
             kind="no_compression",
-            queries_before=len(trace.queries),
             file=trace.view["file"],
             line=trace.view["line"],
             why=f"{size:,} bytes of text, not compressed: {_link_ms(trace, size):.3g} ms on the link",

@@ -22,7 +22,7 @@ def serial(trace: Trace) -> Iterator[Candidate]:
     line = loops[0]
     yield Candidate(
         finding=Finding(
-            area="upstream", kind="serial_upstream", file=line[0], line=line[1], queries_before=len(trace.queries),
+            area="upstream", kind="serial_upstream", file=line[0], line=line[1],
             why=f"{len(calls)} calls take {sum(times):.3g} ms, one after the other",
             fix="with ThreadPoolExecutor() as pool:\n    answers = list(pool.map(ask, urls))",
             hazard="the other side gets all calls at once", **around(sum(times) - max(times)),

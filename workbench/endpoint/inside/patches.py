@@ -247,9 +247,6 @@ class Arm:
                     self._replace(module, name, cached)
         self._undo.callback(cache.clear)
 
-    def _nothing(self, patch: dict[str, Any]) -> None:
-        """Change nothing: what is called a gain then is noise."""
-
 
 def _is_of(queryset: Any, patch: dict[str, Any]) -> bool:
     """Say whether a queryset is the one of a patch: of its model, made at its line."""

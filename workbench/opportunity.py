@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from workbench.views import digits, span
+
 #: What came of trying a change; empty while nobody has.
 Outcome = Literal["", "pays", "does not", "harms", "can't be tried"]
 
@@ -90,5 +92,4 @@ def _holds(value: float | None, low: float | None, high: float | None) -> bool:
 
 
 def _seconds(value: float, low: float | None, high: float | None) -> str:
-    interval = "" if low is None or high is None else f" ({low:.3g} to {high:.3g})"
-    return f"{value:.3g} s{interval}"
+    return f"{digits(value)} s{span(low, high)}"

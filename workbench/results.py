@@ -19,7 +19,7 @@ from workbench.opportunity import Outcome
 from workbench.parts import NAMES, PARTS
 from workbench.plain import from_plain, json_fields, to_plain
 from workbench.speedscope import speedscope
-from workbench.views import Place, Rows, Segment, View
+from workbench.views import Place, Rows, Segment, View, digits, span
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -241,7 +241,7 @@ class Diagnosis(Result):
 
     def view(self) -> View:
         """Return what is shown of it."""
-        times = [f"{self.wall_s:.3g} s wall", f"{self.cpu_s:.3g} s CPU"]
+        times = [f"{digits(self.wall_s)} s wall", f"{digits(self.cpu_s)} s CPU"]
         times += [f"{self.runs} runs"] if self.runs > 1 else []
         times += [] if self.overhead is None else [f"diagnosing cost {self.overhead:.1%}"]
         failed = (f"the task failed: {self.failure}",) if self.failure else ()
@@ -323,9 +323,9 @@ class Comparison(Result):
         short = [
             (
                 row.remedy + (f" × {row.workers}" if row.workers else ""),
-                _short(row.median_s),
-                _short(row.speedup) + _span(row.ci_low, row.ci_high),
-                _short(row.predicted) + _span(row.predicted_low, row.predicted_high),
+                digits(row.median_s),
+                digits(row.speedup) + span(row.ci_low, row.ci_high),
+                digits(row.predicted) + span(row.predicted_low, row.predicted_high),
                 row.verdict,
                 row.note,
             )
@@ -374,14 +374,6 @@ class Comparison(Result):
 
     def _repr_html_(self) -> str:
         return f"{self.tables()[0].html()}<p>{escape(self.reason)}</p>"
-
-
-def _short(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3g}"
-
-
-def _span(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f" ({low:.3g} to {high:.3g})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -500,9 +492,9 @@ class Finding:
     def saving(self) -> str:
         """What it saves, in words: as tried, else as predicted."""
         if self.tried_ms is not None:
-            return f"{_short(self.tried_ms)} ms{_span(self.tried_low, self.tried_high)}, tried"
+            return f"{digits(self.tried_ms)} ms{span(self.tried_low, self.tried_high)}, tried"
         if self.predicted_ms is not None:
-            return f"{_short(self.predicted_ms)} ms{_span(self.predicted_low, self.predicted_high)}, predicted"
+            return f"{digits(self.predicted_ms)} ms{span(self.predicted_low, self.predicted_high)}, predicted"
         return "not known"
 
 
@@ -560,7 +552,7 @@ class EndpointStudy(Result):
         if self.parts:
             largest, part_ms = max(self.parts.items(), key=lambda part: part[1])
             at_work = _AT_WORK.get(largest, largest)
-            bound = f"{at_work} takes {part_ms / self.wall_ms:.0%} of {_short(self.wall_ms)} ms"
+            bound = f"{at_work} takes {part_ms / self.wall_ms:.0%} of {digits(self.wall_ms)} ms"
         if not self.paying:
             return f"{bound}; no fix that was tried pays"
         best = self.paying[0]
@@ -592,14 +584,15 @@ class EndpointStudy(Result):
         )
         lines = [
             f"{self.path}: {self.verdict}",
-            f"{self.status}, {_short(self.wall_ms)} ms wall, {_short(self.cpu_ms)} ms CPU, {self.queries} queries, "
+            f"{self.status}, {digits(self.wall_ms)} ms wall, {digits(self.cpu_ms)} ms CPU, {self.queries} queries, "
             f"{self.body_bytes:,} bytes: {shares}",
         ]
         for number, found in enumerate(self.paying[:3], 1):
             lines += ["", f"{number}. {words_for(found.kind)} at {found.place.near()}: saves {found.saving}"]
             lines += [f"   in {Place(found.template, found.template_line).near()}"] if found.template else []
             lines += [f"   {line}" for line in (found.why, *found.fix.splitlines()) if line]
-            lines += [f"   queries {found.queries_before} → {found.queries_after}"] if found.queries_after else []
+            after = found.queries_after
+            lines += [f"   queries {found.queries_before} → {after}"] if after is not None else []
             lines += [f"   but: {found.hazard}"] if found.hazard else []
         if self.together is not None:
             after = self.together.queries_after
@@ -608,7 +601,7 @@ class EndpointStudy(Result):
             ("pays", "Pays too"),
             ("does not", "Does not pay"),
             ("harms", "Harms"),
-            ("can't be tried", "Not tried"),
+            ("can't be tried", "Not known"),
         ):
             shown = self.paying[3:] if verdict == "pays" else [one for one in self.findings if one.verdict == verdict]
             if shown:

@@ -19,6 +19,34 @@ _CELL = 70
 _UNBROKEN = 30
 
 
+def digits(value: float | None) -> str:
+    """Return a number for people: three significant digits, no exponent, and a dash where there is none.
+
+    Examples
+    --------
+    >>> digits(1234.5), digits(0.000123456), digits(-2050.0), digits(7.0), digits(None)
+    ('1,230', '0.000123', '-2,050', '7', '–')
+    """
+    if value is None:
+        return "–"
+    text = f"{value:.3g}"
+    if "e" not in text:
+        return text
+    rounded = float(text)
+    return f"{rounded:,.0f}" if abs(rounded) >= 1 else f"{rounded:.12f}".rstrip("0")
+
+
+def span(low: float | None, high: float | None) -> str:
+    """Return an interval in brackets, and nothing where there is none.
+
+    Examples
+    --------
+    >>> span(0.5, 2.0), span(None, None)
+    (' (0.5 to 2)', '')
+    """
+    return "" if low is None or high is None else f" ({digits(low)} to {digits(high)})"
+
+
 class Place(NamedTuple):
     """A line of code, as a cell: drawn as seen from the current folder where that is shorter.
 

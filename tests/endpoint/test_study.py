@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -83,6 +84,19 @@ def test_effects_are_counted_and_nothing_of_the_users_changes(library: Path) -> 
     assert files_of(library) == before
 
 
+def test_media_files_change_in_private_copies_alone(library: Path) -> None:
+    covers = library / "media" / "covers"
+    covers.mkdir(parents=True)
+    for name in ("one", "two", "three", "four"):
+        (covers / f"{name}.txt").write_text(name)
+    before = files_of(library)
+    try:
+        study = study_endpoint(library, "/changes-media/", python=sys.executable, budget_s=2)
+        assert (study.status, files_of(library)) == (200, before)
+    finally:
+        shutil.rmtree(library / "media")
+
+
 def test_a_user_is_logged_in_by_a_session_of_the_copy(library: Path) -> None:
     study = study_endpoint(library, "/mine/", user="ann", python=sys.executable, budget_s=2)
     assert study.status == 200
@@ -107,6 +121,7 @@ def test_a_function_that_does_not_know_whose_page_it_is_is_tried_behind_the_cach
         ("/books", {}, "/books redirects to /books/: pass that path"),
         ("/fails/", {}, "the view raises LookupError: no such shelf at "),
         ("/endless/", {}, "the answer did not end"),
+        ("/saves-beside/", {}, "saved.txt, which the study refuses"),
         ("books/", {}, "is no path"),
         ("/books/", {"settings": "no.settings"}, "no.settings can't be imported"),
         ("/books/", {"python": "/no/python"}, "there is no interpreter"),

@@ -25,6 +25,8 @@ MOST_TIMES, MOST_ROUNDS = 20, 64
 TRIES = 3
 #: Two processes of the same code differ by so much: a smaller gain is none.
 LEAST = 1.02
+#: A gain that may be this large is not called none.
+WORTH = 1.1
 #: An interval this narrow needs no more rounds.
 PRECISION = 0.03
 #: A saving is told when its ratio is known this well, or time is up.
@@ -195,7 +197,7 @@ def saved_ms(whole_ms: float, ratio: Interval) -> tuple[float, float, float]:
 
 def _judged(arms: Arms, finding: Finding, candidate: Candidate, found: Interval) -> Finding:
     """Return a finding with its saving of the page's time, and its verdict."""
-    if not 0 < found.low <= found.high < math.inf:
+    if not 0 < found.low <= found.high < math.inf or found.low <= LEAST < WORTH <= found.high:
         why = "time was up before its saving was known: pass a larger --budget"
         return dataclasses.replace(finding, verdict="can't be tried", hazard=why)
     link_s = arms.body_bytes * 8 / arms.link_bits if candidate.on_link else 0.0

@@ -79,10 +79,11 @@ def _candidate(trace: Trace, group: list[Any]) -> Candidate:
     file, line = trace.place_of(root)
     fetched = [trace.fetches[item["fetch"]] for item in queries if item["fetch"] is not None]
     filtered = any(len(one["filters"]) > 1 or one["sliced"] for one in fetched) and kind not in (*SINGLE, "generic")
-    joins = kind in SINGLE and all(step in SINGLE for step in _steps(trace, number, path, kind))
+    page_rows = root["page_rows"] if root["page_rows"] < root["rows"] else 0
+    joins = not page_rows and kind in SINGLE and all(step in SINGLE for step in _steps(trace, number, path, kind))
     how = "select_related" if joins else "prefetch_related"
     saved = sum(map(trace.cost_ms, queries)) * (BESIDE if kind in SINGLE else BESIDE_MANY)
-    rows = root["rows"] if joins else max(root["rows"], sum(one["rows"] for one in fetched))
+    rows = root["rows"] if joins else max(page_rows or root["rows"], sum(one["rows"] for one in fetched))
     cost = ROW_MS * rows + (0.0 if joins else QUERY_MS)
     finding = Finding(
         area="database",
@@ -92,14 +93,14 @@ def _candidate(trace: Trace, group: list[Any]) -> Candidate:
         template=template,
         template_line=template_line,
         why=f"{len(queries)} queries, one for {path.replace('__', '.')} of each {root['model']}",
-        fix=_fix(root["model"], how, path, filtered),
+        fix=_fix(root["model"], how, path, filtered, bool(page_rows)),
         **around(saved - cost),
         hazard="" if joins else "objects of the relation are all held in memory",
     )
     if filtered:
         return Candidate(finding=finding)
     patch = {
-        "do": "relations",
+        "do": "page_relations" if page_rows else "relations",
         "model": root["model"],
         "line": root["made"],
         "last": root["last"],
@@ -135,8 +136,13 @@ def _kind(queries: list[dict[str, Any]], path: str, kind: str) -> str:
     return "n_plus_one_nested" if "__" in path else _KINDS[kind]
 
 
-def _fix(model: str, how: str, path: str, filtered: bool) -> str:
+def _fix(model: str, how: str, path: str, filtered: bool, paged: bool) -> str:
     name = model.rpartition(".")[2]
+    if paged and not filtered:
+        return (
+            f"# where a page is cut from the list of {name}, which was fetched before:\n"
+            f'prefetch_related_objects(page, "{path}")'
+        )
     if filtered:
         return (
             f"from django.db.models import Prefetch\n{name} queryset: .prefetch_related(Prefetch({path!r}, queryset=…))"

@@ -7,24 +7,28 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import sys
 import tempfile
 from typing import Any
 
 from . import network, programs
-from .refusals import count
+from .refusals import RefusedAct, count
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-_CHANGES = {
-    "os.remove": 1,
-    "os.rename": 2,
-    "os.mkdir": 1,
-    "os.rmdir": 1,
-    "os.truncate": 1,
-    "os.link": 2,
-    "os.symlink": 2,
+#: Which arguments name an entry of a folder that is made or taken away, and which a file whose content may change.
+_ENTRIES = {
+    "os.remove": (0,),
+    "os.rename": (0, 1),
+    "os.mkdir": (0,),
+    "os.rmdir": (0,),
+    "os.link": (1,),
+    "os.symlink": (1,),
 }
+_CONTENTS = {"os.truncate": 0, "os.link": 0}
 _DATABASES: set[str] = set()
+#: So many media files can be deleted or replaced in the private folder; folders beyond that stay as they are.
+MOST_MEDIA = 5_000
 
 
 def before_anything(private: str, allowed: list[str]) -> None:
@@ -48,32 +52,49 @@ def allow_database(path: str) -> None:
 
 
 def _guard_files(private: str) -> None:
-    kept = (os.path.realpath(private) + os.sep, private + os.sep, "/dev/", "/proc/")
+    kept = os.path.realpath(private) + os.sep
 
-    def is_kept(path: Any) -> bool:
+    def is_private(path: Any, entry: bool = False) -> bool:
+        """Say whether a file, or the entry of a folder that names it, may change: links are followed."""
         if isinstance(path, int):
             return True
-        text = os.path.abspath(os.fsdecode(path))
-        return text.startswith(kept) or os.path.realpath(text).startswith(kept)
+        folder, name = os.path.split(os.path.abspath(os.fsdecode(path)))
+        if folder.startswith(("/dev", "/proc")):
+            return True
+        place = os.path.join(os.path.realpath(folder), name)
+        return (place if entry else os.path.realpath(place)).startswith(kept)
 
-    def refuse(effect: str, path: Any) -> None:
-        count(effect, os.fsdecode(path))
-        raise PermissionError(f"the study keeps files as they are: {os.fsdecode(path)}")
+    def refuse(path: Any) -> None:
+        count("files", os.fsdecode(path))
+        place = os.fsdecode(path)
+        raise RefusedAct(f"the study keeps files as they are: {place}", asks=place, does="writes to")
 
     def audit(event: str, args: tuple[Any, ...]) -> None:
         if event == "open":
             path, mode, flags = args
             writes = set(mode) & set("wax+") if isinstance(mode, str) else (flags or 0) & _WRITES
-            if writes and path is not None and not is_kept(path):
-                refuse("files", path)
-        elif event in _CHANGES:
-            for path in args[: _CHANGES[event]]:
-                if not is_kept(path):
-                    refuse("files", path)
+            if writes and path is not None and not is_private(path):
+                if not is_private(path, entry=True):
+                    refuse(path)
+                _detach(os.fsdecode(path))
+        elif event in _ENTRIES or event in _CONTENTS:
+            for place in _ENTRIES.get(event, ()):
+                if not is_private(args[place], entry=True):
+                    refuse(args[place])
+            if event in _CONTENTS and not is_private(args[_CONTENTS[event]]):
+                refuse(args[_CONTENTS[event]])
         elif event == "sqlite3.connect" and args:
             _check_database(args[0])
 
     sys.addaudithook(audit)
+
+
+def _detach(link: str) -> None:
+    """Put a copy of a file in the place of a private link to it: the copy may change."""
+    count("media")
+    own = f"{link}.own"
+    shutil.copyfile(link, own)
+    os.replace(own, link)
 
 
 def _check_database(database: Any) -> None:
@@ -95,6 +116,8 @@ def _check_database(database: Any) -> None:
 
 def guard_settings(settings: Any, private: str) -> None:
     """Turn what settings name into private things, before ``django.setup()``."""
+    if settings.MEDIA_ROOT:
+        settings.MEDIA_ROOT = _mirrored(os.fsdecode(settings.MEDIA_ROOT), os.path.join(private, "media"))
     settings.EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
     settings.CACHES = {
         alias: {
@@ -114,6 +137,23 @@ def guard_settings(settings: Any, private: str) -> None:
             handler["class"] = "logging.NullHandler"
             for key in set(handler) - {"class", "level", "filters", "formatter"}:
                 del handler[key]
+
+
+def _mirrored(folder: str, private: str) -> str:
+    """Make a private folder that holds what another one holds, by links: what is made in it stays there."""
+    os.makedirs(private, exist_ok=True)
+    waiting, made = [(folder, private)], 0
+    while waiting:
+        theirs, ours = waiting.pop(0)
+        for entry in os.scandir(theirs) if os.path.isdir(theirs) else ():
+            made += 1
+            place = os.path.join(ours, entry.name)
+            if entry.is_dir() and made <= MOST_MEDIA:
+                os.mkdir(place)
+                waiting.append((entry.path, place))
+            else:
+                os.symlink(os.path.abspath(entry.path), place)
+    return private
 
 
 def guard_django(private: str) -> None:

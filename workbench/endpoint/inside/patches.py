@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from types import FunctionType, ModuleType
 from typing import Any, Callable, Optional
 
+from .memo import Memo
 from .origins import Origins
 
 
@@ -27,16 +28,37 @@ class Arm:
         self.driver.make_handler()
         self.origins.follow({patch["model"] for patch in patches if patch.get("model")})
         querysets = [patch for patch in patches if patch["do"] in ("relations", "only", "defer")]
+        pages = [patch for patch in patches if patch["do"] == "page_relations"]
         if querysets:
             self._change_querysets(querysets)
+        if pages:
+            self._change_pages(pages)
         for patch in patches:
-            if patch not in querysets:
+            if patch not in querysets and patch not in pages:
                 getattr(self, "_" + patch["do"])(patch)
 
     def _replace(self, owner: Any, name: str, new: Any) -> None:
         plain = owner.__dict__[name]
         setattr(owner, name, new)
         self._undo.callback(setattr, owner, name, plain)
+
+    def _change_pages(self, patches: list[dict[str, Any]]) -> None:
+        """Prefetch for the page alone that is cut from a list of objects that was fetched before."""
+        from django.db.models import prefetch_related_objects
+        from django.db.models.query import QuerySet
+
+        getitem = QuerySet.__getitem__
+
+        def __getitem__(this: Any, key: Any) -> Any:
+            was_fetched = this._result_cache is not None
+            found = getitem(this, key)
+            if was_fetched and isinstance(key, slice):
+                for patch in patches:
+                    if _is_of(this, patch):
+                        prefetch_related_objects(found, *patch["prefetch"])
+            return found
+
+        self._replace(QuerySet, "__getitem__", __getitem__)
 
     def _change_querysets(self, patches: list[dict[str, Any]]) -> None:
         """Add relations to the querysets of some lines, or limit their columns, just before they are fetched."""
@@ -57,52 +79,16 @@ class Arm:
     def _memo(self, patch: dict[str, Any]) -> None:
         """Answer equal queries of a request once: what is asked for the second time comes from the first."""
         from django.core.signals import request_started
-        from django.db.models.query import QuerySet
 
-        kept: dict[Any, Any] = {}
+        memo = Memo(self.origins.places, patch["model"], patch["line"])
 
         def forget(**_: Any) -> None:
-            kept.clear()
+            memo.forget()
 
         request_started.connect(forget, weak=False)
         self._undo.callback(request_started.disconnect, forget)
-        fetch_all = QuerySet._fetch_all
-        model, line = patch["model"], patch["line"]
-
-        def is_here(this: Any) -> bool:
-            """Every query of this line was the same one when it was recorded."""
-            if this.model._meta.label != model or this._result_cache is not None:
-                return False
-            made = this.__dict__.get("_wb_line")
-            if made is not None and list(made) == line:
-                return True
-            made = self.origins.places.origin(made, 2)
-            return made is not None and list(made) == line
-
-        def keeping(name: str) -> Callable[..., Any]:
-            plain = getattr(QuerySet, name)
-
-            def call(this: Any, *args: Any, **options: Any) -> Any:
-                if not is_here(this):
-                    return plain(this, *args, **options)
-                if name not in kept:
-                    kept[name] = plain(this, *args, **options)
-                return kept[name]
-
-            return call
-
-        def _fetch_all(this: Any) -> Any:
-            if this._result_cache is not None or not is_here(this):
-                return fetch_all(this)
-            if "rows" in kept:
-                this._result_cache = kept["rows"]
-            fetch_all(this)
-            kept["rows"] = this._result_cache
-            return None
-
-        self._replace(QuerySet, "_fetch_all", _fetch_all)
-        for name in ("get", "first", "last", "count", "exists"):
-            self._replace(QuerySet, name, keeping(name))
+        for owner, name, make in memo.hooks():
+            self._replace(owner, name, make(owner.__dict__[name]))
 
     def _preload(self, patch: dict[str, Any]) -> None:
         """Stand in for ``in_bulk``: the first ``get`` by a field fetches what the last request asked for."""

@@ -8,7 +8,7 @@ import signal
 import sys
 from typing import Any
 
-from .refusals import RefusedProgram, count
+from .refusals import RefusedAct, count
 
 _STARTS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "os.spawn")
 _started = False
@@ -50,12 +50,12 @@ def _refuse_program(args: Any) -> None:
     name = _name(args)
     count("processes", name)
     if _started:
-        raise RefusedProgram(errno.EPERM, f"the study starts no program: {name}", asks=name, does="starts")
+        raise RefusedAct(errno.EPERM, f"the study starts no program: {name}", asks=name, does="starts")
 
 
 def _refuse_signal(whom: str) -> Any:
     count("signals", whom)
-    raise RefusedProgram(errno.EPERM, f"the study signals no process: {whom}", asks=whom, does="signals")
+    raise RefusedAct(errno.EPERM, f"the study signals no process: {whom}", asks=whom, does="signals")
 
 
 def _name(args: Any) -> str:

@@ -172,6 +172,7 @@ class Recorder:
                 "last": made.get("_wb_line"),
                 "how": how,
                 "rows": 0,
+                "page_rows": 0,
                 "parent": relation and relation[:3],
                 "prefetch": bool(relation and relation[3]),
                 "sliced": query.is_sliced,
@@ -261,6 +262,17 @@ class Recorder:
 
             return use
 
+        def cut(plain: Any) -> Any:
+            def __getitem__(this: Any, key: Any) -> Any:
+                was_fetched = this._result_cache is not None
+                found = plain(this, key)
+                number = this.__dict__.get("_wb_fetch")
+                if was_fetched and isinstance(key, slice) and number is not None:
+                    self.fetches[number]["page_rows"] = len(found)
+                return found
+
+            return __getitem__
+
         def iterate(plain: Any) -> Any:
             def __iter__(this: Any) -> Any:
                 queryset = this.queryset
@@ -311,6 +323,7 @@ class Recorder:
             self.patch(QuerySet, name, sized)
         for name in ("__iter__", "__getitem__"):
             self.patch(QuerySet, name, used)
+        self.patch(QuerySet, "__getitem__", cut)
         self.patch(ModelIterable, "__iter__", iterate)
 
     # Relations.

@@ -18,8 +18,8 @@ class Refusal(OSError):  # noqa: N818
         self.asks, self.does = asks, does
 
 
-class RefusedProgram(Refusal, PermissionError):  # noqa: N818
-    """A program or a signal that the study refuses."""
+class RefusedAct(Refusal, PermissionError):  # noqa: N818
+    """A program, a signal or a file to write that the study refuses."""
 
 
 def count(effect: str, where: str = "") -> None:

@@ -11,6 +11,8 @@ urlpatterns = [
     path("login/", views.fine),
     path("fails/", views.fails),
     path("effects/", views.effects),
+    path("changes-media/", views.changes_media),
+    path("saves-beside/", views.saves_beside),
     path("endless/", views.endless),
     path("writes/", views.writes),
     path("asks/", views.asks),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 from celery import Celery
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.cache import cache
 from django.core.files.base import ContentFile
@@ -70,6 +71,30 @@ def effects(request):
     except OSError as error:
         refused += type(error).__name__
     return JsonResponse({"refused": refused})
+
+
+def changes_media(request):
+    """Make, replace, change, move and delete media files, as code that knows no storage does."""
+    media = Path(settings.MEDIA_ROOT)
+    cover = media / "covers/one.txt"
+    had = cover.read_text()
+    cover.write_text(had + " and more")
+    with (media / "covers/two.txt").open("a") as two:
+        two.write("more")
+    (media / "covers/two.txt").rename(media / "moved.txt")
+    (media / "linked.txt").unlink(missing_ok=True)
+    (media / "linked.txt").symlink_to(__file__)
+    (media / "made").mkdir(exist_ok=True)
+    Path(media, "covers/three.txt").unlink()
+    Path(media, "covers/three.txt").write_text("three")
+    default_storage.delete("covers/four.txt")
+    Path(media, "covers/two.txt").write_text("again")
+    return JsonResponse({"cover": had[:3], "moved": (media / "moved.txt").read_text()[:3]})
+
+
+def saves_beside(request):
+    Path(__file__).with_name("saved.txt").write_text("saved")
+    return HttpResponse("saved")
 
 
 def endless(request):

@@ -4,12 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.contrib.auth.decorators import login_required
 from django.core.cache import cache
-from django.db.models import Sum
+from django.core.paginator import Paginator
+from django.db.models import Sum, prefetch_related_objects
 from django.http import JsonResponse
 from django.shortcuts import render
 from shop_site.upstream import ask
 
-from sales import labels, planning, shipping
+from sales import labels, planning, rates, shipping
 from sales.models import Activity, Order, Preference
 
 
@@ -27,6 +28,23 @@ def priced(request):
     orders = Order.objects.order_by("number")[:200]
     vat = int(Preference.objects.get(name="vat").value)
     return JsonResponse({"orders": [[order.number, order.total + order.total * vat // 100] for order in orders]})
+
+
+def paged_lines(request):
+    orders = Order.objects.filter(number__lte=10_400).order_by("number")
+    for order in orders:
+        order.marked = order.status == "open"
+    page = Paginator(orders, 50).page(1)
+    prefetch_related_objects(page.object_list, "lines")
+    return JsonResponse(
+        {"orders": [[order.number, order.marked, [line.quantity for line in order.lines.all()]] for order in page]}
+    )
+
+
+def charged(request):
+    orders = Order.objects.order_by("number")[:200]
+    extras = rates.extras()
+    return JsonResponse({"orders": [[order.number, order.total + extras] for order in orders]})
 
 
 def any_open(request):

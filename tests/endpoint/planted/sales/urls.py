@@ -8,6 +8,8 @@ _PAGES = {
     "orders/recent/": "recent",
     "orders/labels/": "address_labels",
     "orders/priced/": "priced",
+    "orders/paged-lines/": "paged_lines",
+    "orders/charged/": "charged",
     "orders/any-open/": "any_open",
     "orders/turnover/": "turnover",
     "orders/shipments/": "shipments",

@@ -1,6 +1,7 @@
 """The back office's pages of orders."""
 
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
 from django.http import JsonResponse
 from django.shortcuts import render
 
@@ -20,6 +21,21 @@ def address_labels(request):
 def priced(request):
     orders = Order.objects.order_by("number")[:200]
     return JsonResponse({"orders": [[order.number, rates.with_tax(order.total)] for order in orders]})
+
+
+def paged_lines(request):
+    orders = Order.objects.filter(number__lte=10_400).order_by("number")  # fault: n1_page_of_list
+    for order in orders:
+        order.marked = order.status == "open"
+    page = Paginator(orders, 50).page(1)
+    return JsonResponse(
+        {"orders": [[order.number, order.marked, [line.quantity for line in order.lines.all()]] for order in page]}
+    )
+
+
+def charged(request):
+    orders = Order.objects.order_by("number")[:200]
+    return JsonResponse({"orders": [[order.number, order.total + rates.extras()] for order in orders]})
 
 
 def any_open(request):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench import Comparison, Diagnosis, Table, UsageError, plot, plot_shares
+from workbench import Comparison, Diagnosis, EndpointStudy, Finding, Table, UsageError, plot, plot_shares
 from workbench.parts import NAMES, PARTS
 from workbench.plots import to_svg
 from workbench.results import ComparisonRow
@@ -131,3 +131,26 @@ def test_svg_takes_the_colour_of_the_page() -> None:
     assert "currentColor" in svg
     assert "is_fib" in svg
     assert not re.search(r"#000000|#010203|black", svg)
+
+
+def test_a_study_of_an_endpoint_shows_the_page_with_each_fix_that_was_tried() -> None:
+    shared = {"area": "database", "same_answer": True, "verdict": "pays", "file": "views.py"}
+    joined = Finding(kind="n_plus_one_fk", line=3, tried_ms=60.0, tried_low=50.0, tried_high=65.0, **shared)
+    counted = Finding(kind="len_of_queryset", line=9, tried_ms=10.0, tried_low=8.0, tried_high=12.0, **shared)
+    both = Finding(kind="together", tried_ms=69.0, tried_low=60.0, tried_high=75.0, **shared)
+    guessed = Finding(area="caching", kind="uncached_fragment", predicted_ms=9.0, verdict="can't be tried")
+    study = EndpointStudy(
+        path="/books/", status=200, wall_ms=92.0, cpu_ms=88.0, queries=255, parts={"sql": 30.0, "orm": 62.0},
+        findings=(joined, counted, guessed), together=both,
+    )  # fmt: skip
+    axes = plot(study).axes[0]
+    assert [text.get_text().partition("\n")[0] for text in axes.get_yticklabels()] == [
+        "as it is",
+        "a query for each row (foreign key)",
+        "rows fetched to be counted",
+        "all that pay, together",
+    ]
+    assert [bar.get_width() for bar in axes.patches] == [30.0, 62.0, 32.0, 82.0, 23.0]
+    assert [[*line.get_xdata()] for line in axes.lines] == [[27.0, 42.0], [80.0, 84.0], [17.0, 32.0]]
+    page = study._repr_html_()
+    assert page.index("foreign key") < page.index("to be counted") < page.index("the same for all")

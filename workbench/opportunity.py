@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from workbench.views import digits, span
+from workbench.views import number, span
 
 #: What came of trying a change; empty while nobody has.
 Outcome = Literal["", "pays", "does not", "harms", "can't be tried"]
@@ -92,4 +92,4 @@ def _holds(value: float | None, low: float | None, high: float | None) -> bool:
 
 
 def _seconds(value: float, low: float | None, high: float | None) -> str:
-    return f"{digits(value)} s{span(low, high)}"
+    return f"{number(value)} s{span(low, high)}"

@@ -1,4 +1,4 @@
-"""The ten parts that wall time splits into: the one place that knows their words, colours and groups."""
+"""The ten parts that wall time splits into, and those of a request: the one place that knows words and colours."""
 
 from __future__ import annotations
 
@@ -36,6 +36,28 @@ PARTS = (
     Part("other", "in waits that could not be named", "#6b6b6b", "unknown", "serial"),
 )
 NAMES = tuple(part.name for part in PARTS)
+
+
+class RequestPart(NamedTuple):
+    """What was at work in a part of a request's time; ``words`` begin the sentence "… takes 61 % of it"."""
+
+    name: str
+    words: str
+    colour: str
+
+
+#: Of a request to a web project, in the order in which they are shown.
+REQUEST_PARTS = (
+    RequestPart("sql", "the database", "#009e73"),
+    RequestPart("orm", "the ORM's Python", "#0072b2"),
+    RequestPart("templates", "making templates", "#e69f00"),
+    RequestPart("python", "the view's Python", "#56b4e9"),
+    RequestPart("serialisation", "serialisation", "#cc79a7"),
+    RequestPart("cache", "the cache", "#7fbf3f"),
+    RequestPart("upstream", "asking other services", "#d55e00"),
+    RequestPart("waits", "waiting", "#b3a2c7"),
+    RequestPart("middleware", "middleware", "#999999"),
+)
 
 
 def in_group(*groups: Group) -> tuple[str, ...]:

@@ -7,12 +7,14 @@ import math
 import re
 from collections.abc import Sequence
 from functools import singledispatch
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import MissingExtraError, UsageError
+from workbench.faults import words_for
 from workbench.names import short_name
-from workbench.parts import PARTS
-from workbench.results import Comparison, ComparisonRow, Diagnosis, Result, Table
+from workbench.parts import PARTS, REQUEST_PARTS
+from workbench.results import Comparison, ComparisonRow, Diagnosis, EndpointStudy, Result, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 LINE_COLOURS = ("#0077bb", "#ee7733", "#009988", "#cc3311", "#33bbee", "#ee3377", "#aa8800", "#777777")
 #: Stands for "the colour of the text around the figure" until `to_svg` writes that; no other mark has it.
 _INK = "#010203"
+#: So many fixes of a study are drawn.
+MOST_FIXES = 8
 #: A longer label is cut, so that room is left for what is drawn.
 _LABEL = 40
 
@@ -33,8 +37,8 @@ def plot(result: Result) -> Figure:
     Parameters
     ----------
     result
-        A `Diagnosis` (a bar of where the wall time went), a `Comparison` (speed-ups with their intervals) or a `Table`
-        whose ``plot`` says what to draw.
+        A `Diagnosis` (a bar of where the wall time went), a `Comparison` (speed-ups with their intervals), an
+        `EndpointStudy` (the request as it is, and with each fix) or a `Table` whose ``plot`` says what to draw.
 
     Returns
     -------
@@ -102,6 +106,30 @@ def plot_shares(diagnoses: Sequence[Diagnosis]) -> Figure:
     axes.set_yticks(range(len(diagnoses)), [f"{_short(item.target)}\n{item.verdict}" for item in diagnoses])
     axes.invert_yaxis()
     axes.set(xlim=(0, 100), xlabel="share of the wall time, %")
+    return figure
+
+
+@plot.register(EndpointStudy)
+def _(result: EndpointStudy) -> Figure:
+    tried = [item for item in result.findings if item.tried_ms is not None and item.area != "http"][:MOST_FIXES]
+    together = [result.together] if result.together is not None and len(result.paying) > 1 else []
+    figure, (axes,) = _figure(f"{result.path} as it is, and with each fix", height=1.2 + 0.42 * (1 + len(tried)))
+    left = 0.0
+    for part in REQUEST_PARTS:
+        if took_ms := result.parts.get(part.name, 0.0):
+            axes.barh(0, took_ms, left=left, color=part.colour, height=0.6, label=part.name)
+            left += took_ms
+    for place, item in enumerate([*tried, *together], 1):
+        axes.barh(place, result.wall_ms - (item.tried_ms or 0.0), color="#bbbbbb", height=0.6)
+        if item.tried_low is not None and item.tried_high is not None:
+            ends = [result.wall_ms - item.tried_high, result.wall_ms - item.tried_low]
+            axes.plot(ends, [place, place], color=LINE_COLOURS[0], linewidth=3, solid_capstyle="round")
+    labels = [f"{words_for(item.kind)}\n{Path(item.place.file).name}:{item.place.line}" for item in tried]
+    names = ["as it is", *labels, *["all that pay, together"] * len(together)]
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.set_xlabel("milliseconds of the request (blue: the interval of what was tried)")
+    axes.legend(frameon=False, labelcolor=_INK, fontsize=8, ncols=5, loc="lower left", bbox_to_anchor=(0, 1))
     return figure
 
 

@@ -154,15 +154,19 @@ def _heading(story: str) -> str:
 
 def _entry(name: str, result: Result) -> Entry:
     title, says = _sentences(result)
-    drawn = isinstance(result, Diagnosis | Comparison) or (isinstance(result, Table) and bool(result.plot))
+    drawn = bool(result.plot) if isinstance(result, Table) else True
     return Entry(
         name=name,
         title=title,
         says=tuple(says),
         svg=to_svg(plot(result)) if drawn else "",
-        tables=tuple((table.title, table.html()) for table in _tables(result)),
+        tables=(*_cards(result), *((table.title, table.html()) for table in _tables(result))),
         provenance=result.provenance,
     )
+
+
+def _cards(result: Result) -> list[tuple[str, str]]:
+    return [("findings", result.shown().cards_html())] if isinstance(result, EndpointStudy) else []
 
 
 @singledispatch
@@ -188,6 +192,8 @@ def _(result: EndpointStudy) -> tuple[str, Sequence[str]]:
 
 def _tables(result: Result) -> list[Rows]:
     """Return the tables of a record that hold anything, those of a diagnosis without what took next to no time."""
+    if isinstance(result, EndpointStudy):  # its findings are cards
+        return [table for table in result.tables()[1:] if table.rows]
     if not isinstance(result, Diagnosis):
         return [table for table in result.tables() if table.rows]
     parts, *others = result.tables(least_share=LEAST_SHARE)

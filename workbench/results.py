@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args
 from workbench.faults import words_for
 from workbench.masking import masked_all
 from workbench.opportunity import Outcome
-from workbench.parts import NAMES, PARTS
+from workbench.parts import NAMES, PARTS, REQUEST_PARTS
 from workbench.plain import from_plain, json_fields, to_plain
 from workbench.speedscope import speedscope
-from workbench.views import Place, Rows, Segment, View, digits, span
+from workbench.views import Card, Place, Rows, Segment, View, number, span
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -241,7 +241,7 @@ class Diagnosis(Result):
 
     def view(self) -> View:
         """Return what is shown of it."""
-        times = [f"{digits(self.wall_s)} s wall", f"{digits(self.cpu_s)} s CPU"]
+        times = [f"{number(self.wall_s)} s wall", f"{number(self.cpu_s)} s CPU"]
         times += [f"{self.runs} runs"] if self.runs > 1 else []
         times += [] if self.overhead is None else [f"diagnosing cost {self.overhead:.1%}"]
         failed = (f"the task failed: {self.failure}",) if self.failure else ()
@@ -323,9 +323,9 @@ class Comparison(Result):
         short = [
             (
                 row.remedy + (f" × {row.workers}" if row.workers else ""),
-                digits(row.median_s),
-                digits(row.speedup) + span(row.ci_low, row.ci_high),
-                digits(row.predicted) + span(row.predicted_low, row.predicted_high),
+                number(row.median_s),
+                number(row.speedup) + span(row.ci_low, row.ci_high),
+                number(row.predicted) + span(row.predicted_low, row.predicted_high),
                 row.verdict,
                 row.note,
             )
@@ -492,14 +492,36 @@ class Finding:
     def saving(self) -> str:
         """What it saves, in words: as tried, else as predicted."""
         if self.tried_ms is not None:
-            return f"{digits(self.tried_ms)} ms{span(self.tried_low, self.tried_high)}, tried"
+            return f"{number(self.tried_ms)} ms{span(self.tried_low, self.tried_high)}, tried"
         if self.predicted_ms is not None:
-            return f"{digits(self.predicted_ms)} ms{span(self.predicted_low, self.predicted_high)}, predicted"
+            return f"{number(self.predicted_ms)} ms{span(self.predicted_low, self.predicted_high)}, predicted"
         return "not known"
 
+    def card(self) -> Card:
+        """Return what is shown of it in a web page."""
+        places = [str(self.place.near())] + [str(Place(self.template, self.template_line).near())] * (
+            bool(self.template) and bool(self.file)
+        )
+        after = self.queries_after
+        queries = f"queries {self.queries_before} → {after}" if after is not None else ""
+        but = f"but: {self.hazard}" if self.hazard else ""
+        words, colour = _OUTCOMES.get(self.verdict, ("not tried", ""))
+        return Card(
+            title=words_for(self.kind),
+            badge=f"{words}: {self.saving}",
+            colour=colour,
+            says=tuple(text for text in (" · ".join(places), self.why, queries, but) if text),
+            code=self.fix,
+        )
 
-#: What was at work in a part of an endpoint's time, where its name does not say it.
-_AT_WORK = {"orm": "the ORM's Python", "sql": "the database", "python": "the view's Python", "waits": "waiting"}
+
+#: Words and colour of a finding's card by its verdict, in the order in which they are shown.
+_OUTCOMES = {
+    "pays": ("pays", "#009e73"),
+    "harms": ("harms", "#d55e00"),
+    "does not": ("does not pay", "#999999"),
+    "can't be tried": ("not known whether it pays", "#b3a2c7"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -551,8 +573,8 @@ class EndpointStudy(Result):
         bound = ""
         if self.parts:
             largest, part_ms = max(self.parts.items(), key=lambda part: part[1])
-            at_work = _AT_WORK.get(largest, largest)
-            bound = f"{at_work} takes {part_ms / self.wall_ms:.0%} of {digits(self.wall_ms)} ms"
+            words = {part.name: part.words for part in REQUEST_PARTS}
+            bound = f"{words.get(largest, largest)} takes {part_ms / self.wall_ms:.0%} of {number(self.wall_ms)} ms"
         if not self.paying:
             return f"{bound}; no fix that was tried pays"
         best = self.paying[0]
@@ -575,6 +597,33 @@ class EndpointStudy(Result):
             Rows("queries", ("times", "ms", "line", "sql"), tuple(queries)),
         )
 
+    def shown(self) -> View:
+        """Return what is shown of it: a card for each finding, those that pay first."""
+        return View(
+            title=self.path,
+            headline=self.verdict,
+            facts=self._facts(),
+            bar=tuple(
+                Segment(part.name, self.parts.get(part.name, 0.0) / self.wall_ms, part.colour) for part in REQUEST_PARTS
+            ),
+            says=self.notes,
+            cards=tuple(item.card() for verdict in _OUTCOMES for item in self.findings if item.verdict == verdict),
+            tables=self.tables()[1:],
+        )
+
+    def _facts(self) -> tuple[str, ...]:
+        facts = (
+            f"{self.status}", f"{number(self.wall_ms)} ms wall", f"{number(self.cpu_ms)} ms CPU",
+            f"{self.queries} queries", f"{self.body_bytes:,} bytes",
+        )  # fmt: skip
+        if self.together is None:
+            return facts
+        after = self.together.queries_after
+        return (*facts, f"all that pay, together: {self.together.saving}; queries {self.queries} → {after}")
+
+    def _repr_html_(self) -> str:
+        return self.shown().html(_MOST_ROWS)
+
     def summary(self) -> str:
         """Return one screen: the verdict, the three best findings, and what does not pay."""
         shares = ", ".join(
@@ -584,19 +633,16 @@ class EndpointStudy(Result):
         )
         lines = [
             f"{self.path}: {self.verdict}",
-            f"{self.status}, {digits(self.wall_ms)} ms wall, {digits(self.cpu_ms)} ms CPU, {self.queries} queries, "
-            f"{self.body_bytes:,} bytes: {shares}",
+            f"{', '.join(self._facts()[:5])}: {shares}",
         ]
-        for number, found in enumerate(self.paying[:3], 1):
-            lines += ["", f"{number}. {words_for(found.kind)} at {found.place.near()}: saves {found.saving}"]
+        for rank, found in enumerate(self.paying[:3], 1):
+            lines += ["", f"{rank}. {words_for(found.kind)} at {found.place.near()}: saves {found.saving}"]
             lines += [f"   in {Place(found.template, found.template_line).near()}"] if found.template else []
             lines += [f"   {line}" for line in (found.why, *found.fix.splitlines()) if line]
             after = found.queries_after
             lines += [f"   queries {found.queries_before} → {after}"] if after is not None else []
             lines += [f"   but: {found.hazard}"] if found.hazard else []
-        if self.together is not None:
-            after = self.together.queries_after
-            lines += ["", f"All that pay, together: {self.together.saving}; queries {self.queries} → {after}"]
+        lines += [line for fact in self._facts()[5:] for line in ("", f"A{fact[1:]}")]
         for verdict, title in (
             ("pays", "Pays too"),
             ("does not", "Does not pay"),

@@ -19,12 +19,12 @@ _CELL = 70
 _UNBROKEN = 30
 
 
-def digits(value: float | None) -> str:
+def number(value: float | None) -> str:
     """Return a number for people: three significant digits, no exponent, and a dash where there is none.
 
     Examples
     --------
-    >>> digits(1234.5), digits(0.000123456), digits(-2050.0), digits(7.0), digits(None)
+    >>> number(1234.5), number(0.000123456), number(-2050.0), number(7.0), number(None)
     ('1,230', '0.000123', '-2,050', '7', '–')
     """
     if value is None:
@@ -44,7 +44,7 @@ def span(low: float | None, high: float | None) -> str:
     >>> span(0.5, 2.0), span(None, None)
     (' (0.5 to 2)', '')
     """
-    return "" if low is None or high is None else f" ({digits(low)} to {digits(high)})"
+    return "" if low is None or high is None else f" ({number(low)} to {number(high)})"
 
 
 class Place(NamedTuple):
@@ -127,15 +127,35 @@ class Rows:
         return f'<table border="0"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
+class Card(NamedTuple):
+    """Something to do: its title, what it is worth, the colour of that, sentences on it, and code."""
+
+    title: str
+    badge: str
+    colour: str
+    says: tuple[str, ...]
+    code: str
+
+    def html(self) -> str:
+        """Return a block with a coloured edge."""
+        says = "".join(f"<div>{html.escape(sentence)}</div>" for sentence in self.says)
+        code = f'<pre style="margin:.3em 0;overflow-x:auto">{html.escape(self.code)}</pre>' if self.code else ""
+        return (
+            f'<div style="border-left:.3em solid {self.colour};padding:.1em .7em;margin:.6em 0;max-width:60em">'
+            f"<div><b>{html.escape(self.title)}</b> – {html.escape(self.badge)}</div>{says}{code}</div>"
+        )
+
+
 @dataclass(frozen=True)
 class View:
-    """A result as it is shown: what it is of, what came out, facts and sentences on it, a bar, and tables."""
+    """A result as it is shown: what it is of, what came out, facts and sentences on it, a bar, cards, and tables."""
 
     title: str
     headline: str = ""
     facts: tuple[str, ...] = ()
     bar: tuple[Segment, ...] = ()
     says: tuple[str, ...] = ()
+    cards: tuple[Card, ...] = ()
     tables: tuple[Rows, ...] = ()
 
     def text(self, most_rows: int) -> str:
@@ -147,8 +167,12 @@ class View:
             lines += ["", f"{table.title}:", table.first(most_rows).text()]
         return "\n".join(lines)
 
+    def cards_html(self) -> str:
+        """Return its cards as HTML, below each other."""
+        return "".join(card.html() for card in self.cards)
+
     def html(self, most_rows: int) -> str:
-        """Return it as HTML: the bar with its legend, the sentences, and the tables to unfold."""
+        """Return it as HTML: the bar with its legend, cards, the sentences, and the tables to unfold."""
         shown = [segment for segment in self.bar if segment.share >= _SHOWN_FROM]
         bar = "".join(
             f'<span title="{name} {share:.1%}" style="flex:{share:.4f};background:{colour}"></span>'
@@ -167,19 +191,8 @@ class View:
         return (
             f"<div><b>{html.escape(self.title)}</b>: {first_line}"
             f'<div style="display:flex;height:1.2em;max-width:48em;margin:.4em 0">{bar}</div>'
-            f"<div>{legend}</div><ul>{sentences}</ul>{tables}</div>"
+            f"<div>{legend}</div>{self.cards_html()}<ul>{sentences}</ul>{tables}</div>"
         )
-
-
-def number(value: float) -> str:
-    """Return a number as a person writes it: four significant digits, no exponent where it can be avoided.
-
-    Examples
-    --------
-    >>> number(0.123456), number(12345.6), number(2.0)
-    ('0.1235', '12,346', '2')
-    """
-    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def _holds_rows(table: Rows) -> bool:

@@ -1002,13 +1002,19 @@ def a_connection_that_another_thread_keeps_alive(world):
     there = world.keep(socket.create_server(("127.0.0.1", 0)))
     here = world.keep(socket.create_connection(there.getsockname()))
     ended = threading.Event()
-    world.keep(types.SimpleNamespace(close=ended.set))
 
     def keep_alive():
         while not ended.wait(0.002):
             here.send(b"here")
 
-    threading.Thread(target=keep_alive, daemon=True).start()
+    thread = threading.Thread(target=keep_alive, daemon=True)
+    thread.start()
+
+    def end():
+        ended.set()
+        thread.join()
+
+    world.keep(types.SimpleNamespace(close=end))
     return lambda n: time.sleep(0.01) or n
 
 

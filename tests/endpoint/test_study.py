@@ -121,6 +121,7 @@ def test_a_function_that_does_not_know_whose_page_it_is_is_tried_behind_the_cach
         ("/books", {}, "/books redirects to /books/: pass that path"),
         ("/fails/", {}, "the view raises LookupError: no such shelf at "),
         ("/endless/", {}, "the answer did not end"),
+        ("/hangs/", {"budget_s": 1}, "the request did not end in 10 s: pass a larger --budget"),
         ("/saves-beside/", {}, "saved.txt, which the study refuses"),
         ("books/", {}, "is no path"),
         ("/books/", {"settings": "no.settings"}, "no.settings can't be imported"),

@@ -30,6 +30,8 @@ RECORDS = 2
 _IN_CODE = ("lazy", "database", "templates", "python")
 #: A trial takes at least so long, however many there are.
 LEAST_TRIAL_S = 1.5
+#: A request may take so long, however small the budget.
+LEAST_PATIENCE_S = 10.0
 #: A share of the time that is worth trying longer for.
 PROMISING = 0.05
 
@@ -172,6 +174,7 @@ class Study:
             raise refusals.translated(error, self.project) from None
 
     def _made(self, rtt_s: float, link_bits: float, hit_rate: float, until_s: float) -> EndpointStudy:
+        self.bare.wait_at_most(max(until_s - time.monotonic(), LEAST_PATIENCE_S))  # it is the first that is asked
         trace, arms, walls_s = self.look(rtt_s, link_bits, hit_rate)
         candidates = find(trace)
         arms.rivals = max(1, sum(bool(one.patches) for one in candidates) + 1)
@@ -205,13 +208,13 @@ class Study:
         ]
         asks_servers = any("sqlite3" not in one["ENGINE"] for one in self.info["databases"].values())
         waits = asks_servers or trials.has_waits(times)
-        wall_s = statistics.median(trials.seconds_of([one], waits) for one in times)
+        walls_s = [trials.seconds_of([one], waits) for one in times]
         cpu_s = statistics.median(one[1] for one in times)
         records = [self.recorder.order("record", request=self.request, patches=[], plans=True) for _ in range(RECORDS)]
         seen = min(records, key=lambda record: float(record["cpu_s"]))  # the one that was disturbed least
-        trace = self._trace(seen, waits, wall_s, cpu_s, reply, rtt_s, link_bits, hit_rate)
+        trace = self._trace(seen, waits, walls_s, cpu_s, reply, rtt_s, link_bits, hit_rate)
         arms = trials.Arms(
-            bare=self.bare, fixed=self.fixed, request=self.request, wall_s=wall_s, link_bits=link_bits,
+            bare=self.bare, fixed=self.fixed, request=self.request, wall_s=trace.wall_ms / 1e3, link_bits=link_bits,
             body_bytes=reply["bytes"], rivals=1, status=status, waits=waits, sample=sample,
         )  # fmt: skip
         return trace, arms, [one[0] for one in times]
@@ -229,7 +232,7 @@ class Study:
         self,
         seen: dict[str, Any],
         waits: bool,
-        wall_s: float,
+        walls_s: list[float],
         cpu_s: float,
         reply: dict[str, Any],
         rtt_s: float,
@@ -252,7 +255,8 @@ class Study:
         return Trace(
             seen=seen,
             reads=reads,
-            wall_ms=wall_s * 1e3,
+            wall_ms=statistics.median(walls_s) * 1e3,
+            least_ms=min(walls_s) * 1e3,
             cpu_ms=cpu_s * 1e3,
             answer=reply,
             info=info,

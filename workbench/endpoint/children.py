@@ -16,7 +16,7 @@ from workbench.masking import masked
 START = Path(__file__).parent / "inside" / "start.py"
 #: What a child is not to inherit: it would load this process's packages, or behave as under a test.
 NOT_INHERITED = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "DJANGO_SETTINGS_MODULE", "COVERAGE_PROCESS_CONFIG")
-#: How long an order may take.
+#: How long an order may take, such as to import a project.
 ORDER_S = 120.0
 
 
@@ -52,7 +52,7 @@ class Child:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[theirs.fileno()], env=environment,
             )  # fmt: skip
         self._socket = ours
-        self._socket.settimeout(ORDER_S)
+        self.wait_at_most(ORDER_S)
         self._lines = ours.makefile("rw", encoding="utf-8", newline="\n")
 
     def __enter__(self) -> Self:
@@ -62,6 +62,10 @@ class Child:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def wait_at_most(self, seconds: float) -> None:
+        """Say how long an order may take from now on."""
+        self._socket.settimeout(seconds)
 
     def send(self, what: str, **order: Any) -> None:
         """Send an order; `reply` waits for it to be done."""
@@ -82,8 +86,9 @@ class Child:
         try:
             line = self._lines.readline()
         except TimeoutError:
+            waited = f"the request did not end in {self._socket.gettimeout():g} s"
             self.close()
-            raise ChildError("endless", f"the request did not end in {ORDER_S:g} s") from None
+            raise ChildError("endless", f"{waited}: pass a larger --budget if it takes so long") from None
         except OSError:
             line = ""
         if not line:

@@ -8,7 +8,7 @@ from typing import Any
 from workbench.endpoint.findings.candidate import Candidate
 from workbench.endpoint.findings.trace import Trace, around
 from workbench.results import Finding
-from workbench.views import digits
+from workbench.views import number
 
 #: A view that is quicker than this gains little from a cache; what a hit costs.
 LEAST_MS, HIT_MS = 2.0, 0.7
@@ -32,7 +32,7 @@ def view(trace: Trace) -> Iterator[Candidate]:
         or cached
         or trace.writes
         or trace.seen["upstream"]
-        or trace.wall_ms < LEAST_MS
+        or trace.least_ms < LEAST_MS
     ):
         return
     if any("cache.UpdateCacheMiddleware" in name for name in trace.info["middleware"]):
@@ -43,7 +43,7 @@ def view(trace: Trace) -> Iterator[Candidate]:
             kind="uncached_view",
             file=trace.response[0],
             line=trace.response[1],
-            why=f"nobody is logged in, and every request takes {digits(trace.wall_ms)} ms",
+            why=f"nobody is logged in, and every request takes {number(trace.wall_ms)} ms",
             fix="from django.views.decorators.cache import cache_page\n@cache_page(60)",
             hazard=f"answers may be a minute old; counted with {trace.hit_rate:.0%} hits",
             **around(trace.hit_rate * (trace.wall_ms - HIT_MS)),
@@ -114,7 +114,7 @@ def heavy_template(trace: Trace) -> Iterator[Candidate]:
                     line=trace.response[1],
                     template=node["template"],
                     template_line=node["line"],
-                    why=f"done {node['times']} times, {digits(cost)} ms in all",
+                    why=f"done {node['times']} times, {number(cost)} ms in all",
                     fix="{# do it once, before the loop: #}\n{% … as found %}  {{ found }}",
                     **around(cost * 0.8),
                 )
@@ -137,7 +137,7 @@ def fragment(trace: Trace) -> Iterator[Candidate]:
                     line=trace.response[1],
                     template=node["template"],
                     template_line=node["line"],
-                    why=f"this part of the page takes {digits(cost)} ms",
+                    why=f"this part of the page takes {number(cost)} ms",
                     fix="{% load cache %}{% cache 60 name %}\n…{% endcache %}",
                     hazard="only where it is the same for all, or with the user's id as one more word of the tag",
                     **around(trace.hit_rate * (cost - 0.1)),
@@ -161,7 +161,7 @@ def function(trace: Trace) -> Iterator[Candidate]:
                     kind="uncached_fragment",
                     file=file,
                     line=line,
-                    why=f"{call['name']}() takes {digits(cost)} ms, and does not know whose page it is",
+                    why=f"{call['name']}() takes {number(cost)} ms, and does not know whose page it is",
                     fix=f"from django.core.cache import cache\n{_kept(call)}",
                     hazard=f"what it returns may be a minute old; counted with {trace.hit_rate:.0%} hits",
                     **around(trace.hit_rate * (cost - 0.1)),
@@ -185,7 +185,7 @@ def serialisation(trace: Trace) -> Iterator[Candidate]:
                     kind="python_serialisation",
                     file=file,
                     line=line,
-                    why=f"{found['rows']:,} objects are serialised in {digits(cost)} ms",
+                    why=f"{found['rows']:,} objects are serialised in {number(cost)} ms",
                     fix="# plain fields need neither objects nor a serializer:\nResponse(list(queryset.values(…)))",
                     hazard="validators and methods of the serializer are left out",
                     **around(cost * 0.6),

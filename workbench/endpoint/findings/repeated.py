@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,8 @@ from workbench.endpoint.findings.candidate import Candidate
 from workbench.endpoint.findings.relations import _SITES, BESIDE
 from workbench.endpoint.findings.trace import FEWEST, QUERY_MS, ROW_MS, Trace, around, by, most
 from workbench.results import Finding
+
+_COLUMNS = re.compile(r"^SELECT .*?(?= FROM )")
 
 
 def _followed(trace: Trace, query: dict[str, Any]) -> bool:
@@ -66,7 +69,7 @@ def _candidate(trace: Trace, group: list[Any], kind: str, saved: float, why: str
     )
     finding = Finding(
         area="database", kind=kind, file=file, line=number, template=template, template_line=template_line,
-        why=f"the query is made {why}: {first['sql'][:100]}", fix=fix,
+        why=f"the query is made {why}: {_COLUMNS.sub('SELECT …', first['sql'])[:100]}", fix=fix,
         **around(saved), hazard="" if looks_up else "what changes in between is not seen",
     )  # fmt: skip
     if fetch is None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from workbench.endpoint.findings.candidate import Candidate
 from workbench.endpoint.findings.trace import QUERY_MS, Trace, around
 from workbench.results import Finding
-from workbench.views import digits
+from workbench.views import number
 
 #: An offset from which on skipping rows costs; fewer rows than that are as well fetched as counted.
 DEEP, MANY = 1000, 20
@@ -67,7 +67,7 @@ def paginator_count(trace: Trace) -> Iterator[Candidate]:
                 yield Candidate(
                     finding=Finding(
                         area="database", kind="paginator_count", file=file, line=line,
-                        why=f"counting {fetch['model']} takes {digits(cost)} ms",
+                        why=f"counting {fetch['model']} takes {number(cost)} ms",
                         fix="class Counted(Paginator):\n    count = cached_property(lambda self: cache.get_or_set(…))",
                         hazard="the number of pages may be some seconds old", **around(cost),
                     )

@@ -26,6 +26,8 @@ class Trace:
         The same with rows that hold their primary key alone: what is read of them shows.
     wall_ms, cpu_ms
         Medians of unhooked requests.
+    least_ms
+        What the one took that was disturbed least.
     answer
         Status, bytes and headers of the bare answer.
     info
@@ -39,6 +41,7 @@ class Trace:
     seen: dict[str, Any]
     wall_ms: float
     cpu_ms: float
+    least_ms: float
     answer: dict[str, Any]
     info: dict[str, Any]
     view: dict[str, Any]

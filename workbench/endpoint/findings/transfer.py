@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from workbench.endpoint.findings.candidate import Candidate
 from workbench.endpoint.findings.trace import Trace, around
 from workbench.results import Finding
-from workbench.views import digits
+from workbench.views import number
 
 #: A shorter answer gains nothing; compressed text is about so much of itself, at so many bytes a millisecond.
 LEAST_BYTES, LEFT, BYTES_A_MS = 1400, 0.25, 50_000
@@ -62,7 +62,7 @@ def compression(trace: Trace) -> Iterator[Candidate]:
             kind="no_compression",
             file=trace.view["file"],
             line=trace.view["line"],
-            why=f"{size:,} bytes of text, not compressed: {digits(_link_ms(trace, size))} ms on the link",
+            why=f"{size:,} bytes of text, not compressed: {number(_link_ms(trace, size))} ms on the link",
             fix='# first in MIDDLEWARE (or let the web server do it):\n"django.middleware.gzip.GZipMiddleware",',
             hazard=f"counted on a link of {trace.link_bits / 1e6:g} Mbit/s; never for pages that reflect secrets",
             **around(_link_ms(trace, size * (1 - LEFT)) - size / BYTES_A_MS),

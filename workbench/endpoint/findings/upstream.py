@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from workbench.endpoint.findings.candidate import Candidate
 from workbench.endpoint.findings.trace import Trace, around
 from workbench.results import Finding
-from workbench.views import digits
+from workbench.views import number
 
 
 def serial(trace: Trace) -> Iterator[Candidate]:
@@ -24,7 +24,7 @@ def serial(trace: Trace) -> Iterator[Candidate]:
     yield Candidate(
         finding=Finding(
             area="upstream", kind="serial_upstream", file=line[0], line=line[1],
-            why=f"{len(calls)} calls take {digits(sum(times))} ms, one after the other",
+            why=f"{len(calls)} calls take {number(sum(times))} ms, one after the other",
             fix="with ThreadPoolExecutor() as pool:\n    answers = list(pool.map(ask, urls))",
             hazard="the other side gets all calls at once", **around(sum(times) - max(times)),
         )

@@ -14,6 +14,7 @@ urlpatterns = [
     path("changes-media/", views.changes_media),
     path("saves-beside/", views.saves_beside),
     path("endless/", views.endless),
+    path("hangs/", views.hangs),
     path("writes/", views.writes),
     path("asks/", views.asks),
     path("asks-postgresql/", views.asks_postgresql),

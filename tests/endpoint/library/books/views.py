@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 import urllib.request
 from pathlib import Path
 
@@ -99,6 +100,10 @@ def saves_beside(request):
 
 def endless(request):
     return StreamingHttpResponse(f"{number} " * 20_000 for number in itertools.count())
+
+
+def hangs(request):
+    time.sleep(1_000)
 
 
 def writes(request):

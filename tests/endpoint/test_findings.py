@@ -9,6 +9,7 @@ import pytest
 from planted_labels import SITE, Control, Fault
 
 from workbench import Finding
+from workbench.endpoint import trials
 from workbench.endpoint.api import USUAL_LINK_BITS, Study
 from workbench.endpoint.findings import find
 from workbench.endpoint.project import find_project
@@ -19,14 +20,17 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
-def findings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Finding]]:
-    """The findings of each page by its name; pages of the same settings and user are asked of the same processes."""
+def looked_at(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, list[Finding]], dict[str, list[Finding]]]:
+    """The findings of each page by its name, and what came of stand-ins for the faults' fixes, done once.
+
+    Pages of the same settings and user are asked of the same processes.
+    """
     env = planted_labels.environment(tmp_path_factory.mktemp("planted"))
     planted_labels.set_up(env)
     pages = defaultdict(list)
     for page in (*FAULTS, *CONTROLS):
         pages[page.settings, page.user].append(page)
-    found = {}
+    found, stood_in = {}, {}
     with pytest.MonkeyPatch.context() as patch, planted_labels.warehouse(latency_ms=5) as url:
         patch.setenv("PLANTED_SQLITE", env["PLANTED_SQLITE"])
         patch.setenv("PLANTED_UPSTREAM", url)
@@ -36,9 +40,20 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Finding
             with study:
                 for page in alike:
                     study.request = {"path": page.path, "method": "GET", "data": None, "headers": {}}
-                    trace, _, _ = study.look(0.0, USUAL_LINK_BITS, 0.8)
-                    found[page.name] = [one.finding for one in find(trace)]
-    return found
+                    trace, arms, _ = study.look(0.0, USUAL_LINK_BITS, 0.8)
+                    candidates = find(trace)
+                    found[page.name] = [one.finding for one in candidates]
+                    stood_in[page.name] = [
+                        trials.tried(arms, one, 0.0)[0]
+                        for one in candidates
+                        if one.patches and isinstance(page, Fault) and one.finding.kind == page.kind
+                    ]
+    return found, stood_in
+
+
+@pytest.fixture(scope="module")
+def findings(looked_at: tuple[dict[str, list[Finding]], dict[str, list[Finding]]]) -> dict[str, list[Finding]]:
+    return looked_at[0]
 
 
 def of_kind(fault: Fault, found: list[Finding]) -> list[Finding]:
@@ -70,6 +85,14 @@ def test_faults_are_found_at_their_lines(findings: dict[str, list[Finding]]) -> 
     templates = [fault for fault in FAULTS if fault.template]
     elsewhere = [fault.name for fault in templates if not names_template(fault, findings[fault.name])]
     assert at_most(0.05, elsewhere, len(templates)), elsewhere
+
+
+def test_stand_ins_for_fixes_give_the_same_answers(
+    looked_at: tuple[dict[str, list[Finding]], dict[str, list[Finding]]],
+) -> None:
+    stood_in = {name: found for name, found in looked_at[1].items() if found}
+    changed = [name for name, found in stood_in.items() if any(one.same_answer is False for one in found)]
+    assert (changed, len(stood_in) >= 0.75 * len(FAULTS)) == ([], True)
 
 
 def test_pages_in_order_raise_no_alarm(findings: dict[str, list[Finding]]) -> None:

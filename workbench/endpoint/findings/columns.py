@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from workbench.endpoint.findings.candidate import Candidate
-from workbench.endpoint.findings.trace import FEWEST, QUERY_MS, Trace, around
+from workbench.endpoint.findings.trace import FEWEST, QUERY_MS, Trace, around, fetch_of
 from workbench.results import Finding
 
 #: Fewer rows than this are as well fetched whole.
@@ -29,10 +29,8 @@ def targets(seen: dict[str, Any]) -> list[dict[str, Any]]:
             if fetch["how"] != "fetch" or fetch["parent"] or fetch["selects"] or fetch["prefetches"]:
                 continue
             patch = {
+                **fetch_of(fetch),
                 "do": "only",
-                "model": fetch["model"],
-                "line": fetch["made"],
-                "last": fetch["last"],
                 "fields": [fetch["pk"]],
             }
             if patch not in found:
@@ -48,10 +46,8 @@ def columns(trace: Trace) -> Iterator[Candidate]:
     wanted = targets(trace.seen)
     for number, bare in enumerate(trace.reads["fetches"]):
         patch = {
+            **fetch_of(bare),
             "do": "only",
-            "model": bare["model"],
-            "line": bare["made"],
-            "last": bare["last"],
             "fields": [bare["pk"]],
         }
         if patch not in wanted or patch in done or bare["rows"] < MANY or bare["parent"]:
@@ -114,7 +110,8 @@ def _rows(trace: Trace, fetch: dict[str, Any], touched: int, relations: set[str]
             why=f"{fetch['rows']:,} rows of {fetch['model']} are fetched, {touched:,} are read",
             fix=f"queryset[:{touched}]  # or filter() what is wanted, in the database",
             **around(cost * (1 - touched / fetch["rows"])),
-        )
+        ),
+        patches=({**fetch_of(fetch), "do": "limit", "rows": touched},) if fetch["page"] == [0, touched] else (),
     )
 
 
@@ -138,10 +135,8 @@ def _columns(trace: Trace, fetch: dict[str, Any], read: list[str], cost: float) 
         ),
         patches=(
             {
+                **fetch_of(fetch),
                 "do": "only",
-                "model": fetch["model"],
-                "line": fetch["made"],
-                "last": fetch["last"],
                 "fields": [fetch["pk"], *read],
             },
         ),
@@ -178,10 +173,8 @@ def only_misused(trace: Trace) -> Iterator[Candidate]:
             ),
             patches=(
                 {
+                    **fetch_of(fetch),
                     "do": "only",
-                    "model": fetch["model"],
-                    "line": fetch["made"],
-                    "last": fetch["last"],
                     "fields": None,
                     "all": True,
                 },

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from workbench.endpoint.findings.candidate import Candidate
-from workbench.endpoint.findings.trace import FEWEST, QUERY_MS, ROW_MS, Trace, around, by, most
+from workbench.endpoint.findings.trace import FEWEST, QUERY_MS, ROW_MS, Trace, around, by, fetch_of, most
 from workbench.results import Finding
 
 SINGLE = ("fk", "one", "inheritance")
@@ -79,7 +79,7 @@ def _candidate(trace: Trace, group: list[Any]) -> Candidate:
     file, line = trace.place_of(root)
     fetched = [trace.fetches[item["fetch"]] for item in queries if item["fetch"] is not None]
     filtered = any(len(one["filters"]) > 1 or one["sliced"] for one in fetched) and kind not in (*SINGLE, "generic")
-    page_rows = root["page_rows"] if root["page_rows"] < root["rows"] else 0
+    page_rows = root["page"][1] if root["page"] and root["page"][1] < root["rows"] else 0
     joins = not page_rows and kind in SINGLE and all(step in SINGLE for step in _steps(trace, number, path, kind))
     how = "select_related" if joins else "prefetch_related"
     saved = sum(map(trace.cost_ms, queries)) * (BESIDE if kind in SINGLE else BESIDE_MANY)
@@ -100,10 +100,8 @@ def _candidate(trace: Trace, group: list[Any]) -> Candidate:
     if filtered:
         return Candidate(finding=finding)
     patch = {
+        **fetch_of(root),
         "do": "page_relations" if page_rows else "relations",
-        "model": root["model"],
-        "line": root["made"],
-        "last": root["last"],
         "sliced": root["sliced"],
         "select" if joins else "prefetch": [path],
     }
@@ -171,10 +169,8 @@ def unused_prefetch(trace: Trace) -> Iterator[Candidate]:
             ),
             patches=(
                 {
+                    **fetch_of(fetch),
                     "do": "no_prefetch",
-                    "model": fetch["model"],
-                    "line": fetch["made"],
-                    "last": fetch["last"],
                     "lookups": unused,
                 },
             ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.endpoint.findings.candidate import Candidate
-from workbench.endpoint.findings.trace import QUERY_MS, Trace, around
+from workbench.endpoint.findings.trace import QUERY_MS, Trace, around, fetch_of
 from workbench.results import Finding
 from workbench.views import number
 
@@ -33,7 +33,7 @@ def sizes(trace: Trace) -> Iterator[Candidate]:
                 else "queryset.exists()  # in the place of the queryset as a truth",
                 **around(cost - QUERY_MS),
             ),
-            patches=({"do": "size", "model": fetch["model"], "line": fetch["made"], "last": fetch["last"]},),
+            patches=({**fetch_of(fetch), "do": "size"},),
         )  # fmt: skip
 
 
@@ -51,7 +51,9 @@ def deep_offset(trace: Trace) -> Iterator[Candidate]:
                     fix=f"queryset.filter({order}__gt=last_of_the_page_before)[:size]",
                     hazard="pages are reached one after the other, not by number",
                     **around(trace.cost_ms(query) * 0.8),
-                )
+                ),
+                patches=({**fetch_of(fetch), "do": "keyset", "order": fetch["unique_order"]},)
+                if fetch["unique_order"] else (),
             )  # fmt: skip
 
 
@@ -70,5 +72,6 @@ def paginator_count(trace: Trace) -> Iterator[Candidate]:
                         why=f"counting {fetch['model']} takes {number(cost)} ms",
                         fix="class Counted(Paginator):\n    count = cached_property(lambda self: cache.get_or_set(…))",
                         hazard="the number of pages may be some seconds old", **around(cost),
-                    )
+                    ),
+                    patches=({**fetch_of(fetch), "do": "kept_count"},),
                 )  # fmt: skip

@@ -126,6 +126,11 @@ class Trace:
         return (made[0], made[1]) if made else (self.view["file"], self.view["line"])
 
 
+def fetch_of(fetch: dict[str, Any]) -> dict[str, Any]:
+    """Return what a patch knows a queryset by: its model, the line that made it and the last one that changed it."""
+    return {"model": fetch["model"], "line": fetch["made"], "last": fetch["last"]}
+
+
 def around(value_ms: float) -> dict[str, Any]:
     """Return a prediction with its interval; what is predicted is never below zero."""
     value = max(0.0, value_ms)

@@ -37,6 +37,12 @@ class Arm:
             if patch not in querysets and patch not in pages:
                 getattr(self, "_" + patch["do"])(patch)
 
+    def _at_each_request(self, forget: Callable[..., None]) -> None:
+        from django.core.signals import request_started
+
+        request_started.connect(forget, weak=False)
+        self._undo.callback(request_started.disconnect, forget)
+
     def _replace(self, owner: Any, name: str, new: Any) -> None:
         plain = owner.__dict__[name]
         setattr(owner, name, new)
@@ -78,21 +84,17 @@ class Arm:
 
     def _memo(self, patch: dict[str, Any]) -> None:
         """Answer equal queries of a request once: what is asked for the second time comes from the first."""
-        from django.core.signals import request_started
-
         memo = Memo(self.origins.places, patch["model"], patch["line"])
 
         def forget(**_: Any) -> None:
             memo.forget()
 
-        request_started.connect(forget, weak=False)
-        self._undo.callback(request_started.disconnect, forget)
+        self._at_each_request(forget)
         for owner, name, make in memo.hooks():
             self._replace(owner, name, make(owner.__dict__[name]))
 
     def _preload(self, patch: dict[str, Any]) -> None:
         """Stand in for ``in_bulk``: the first ``get`` by a field fetches what the last request asked for."""
-        from django.core.signals import request_started
         from django.db.models.query import QuerySet
 
         wanted: set[Any] = set()
@@ -103,8 +105,7 @@ class Arm:
         def forget(**_: Any) -> None:
             kept.clear()
 
-        request_started.connect(forget, weak=False)
-        self._undo.callback(request_started.disconnect, forget)
+        self._at_each_request(forget)
 
         def _get(this: Any, *args: Any, **options: Any) -> Any:
             if this.model._meta.label != model or args or len(options) != 1 or this.query.where.children:
@@ -143,6 +144,93 @@ class Arm:
 
         self._replace(QuerySet, "__len__", __len__)
         self._replace(QuerySet, "__bool__", __bool__)
+
+    def _kept_count(self, patch: dict[str, Any]) -> None:
+        """Stand in for a count that is kept in a cache."""
+        from django.db.models.query import QuerySet
+
+        counted, kept = QuerySet.count, list[int]()
+
+        def count(this: Any) -> int:
+            if this._result_cache is not None or not _is_of(this, patch):
+                return int(counted(this))
+            if not kept:
+                kept.append(int(counted(this)))
+            return kept[0]
+
+        self._replace(QuerySet, "count", count)
+
+    def _limit(self, patch: dict[str, Any]) -> None:
+        """Fetch the first rows alone."""
+        from django.db.models.query import QuerySet
+
+        fetch_all = QuerySet._fetch_all
+
+        def _fetch_all(this: Any) -> Any:
+            if this._result_cache is None and not this.query.is_sliced and _is_of(this, patch):
+                this.query.set_limits(high=patch["rows"])
+            return fetch_all(this)
+
+        self._replace(QuerySet, "_fetch_all", _fetch_all)
+
+    def _keyset(self, patch: dict[str, Any]) -> None:
+        """Stand in for a page that begins behind the last key of the one before: the first request tells that key."""
+        from django.db.models import Q
+        from django.db.models.query import QuerySet
+
+        fetch_all = QuerySet._fetch_all
+        name, descends = patch["order"]
+        first_keys: dict[int, Any] = {}
+
+        def _fetch_all(this: Any) -> Any:
+            query, offset = this.query, this.query.low_mark
+            if this._result_cache is not None or not offset or not _is_of(this, patch):
+                return fetch_all(this)
+            if offset not in first_keys:
+                fetch_all(this)
+                if this._result_cache and this._fields is None:
+                    first_keys[offset] = getattr(this._result_cache[0], name)
+                return None
+            size = None if query.high_mark is None else query.high_mark - offset
+            query.clear_limits()
+            query.add_q(Q(**{f"{name}__{'lte' if descends else 'gte'}": first_keys[offset]}))
+            query.set_limits(high=size)
+            return fetch_all(this)
+
+        self._replace(QuerySet, "_fetch_all", _fetch_all)
+
+    def _kept_node(self, patch: dict[str, Any]) -> None:
+        """Keep what a part of a template makes, for one request or for all: the loader keeps the part itself."""
+        from django.template.base import Node
+
+        render = Node.render_annotated
+        kept: list[Any] = []
+
+        def forget(**_: Any) -> None:
+            kept.clear()
+
+        def is_it(this: Any) -> bool:
+            place = getattr(this, "token", None), getattr(getattr(this, "origin", None), "name", "")
+            known = type(this).__name__, getattr(place[0], "lineno", 0), str(place[1])
+            return known == (patch["node"], patch["line"], patch["template"])
+
+        def find(this: Any, context: Any) -> Any:
+            if not is_it(this):
+                return render(this, context)
+
+            def again(context: Any) -> Any:
+                if not kept:
+                    kept.append(render(this, context))
+                return kept[0]
+
+            Node.render_annotated = render  # found: to look on would cost
+            this.render_annotated = again
+            self._undo.callback(this.__dict__.pop, "render_annotated", None)
+            return again(context)
+
+        self._replace(Node, "render_annotated", find)
+        if patch["once"]:
+            self._at_each_request(forget)
 
     def _no_prefetch(self, patch: dict[str, Any]) -> None:
         from django.db.models.query import QuerySet

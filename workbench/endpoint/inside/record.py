@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from contextlib import ExitStack
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 from .places import Places, Where
 
@@ -172,7 +172,7 @@ class Recorder:
                 "last": made.get("_wb_line"),
                 "how": how,
                 "rows": 0,
-                "page_rows": 0,
+                "page": None,
                 "parent": relation and relation[:3],
                 "prefetch": bool(relation and relation[3]),
                 "sliced": query.is_sliced,
@@ -186,6 +186,7 @@ class Recorder:
                 "plain": queryset._fields is None,
                 "filters": _filters(query),
                 "orders": _orders(query),
+                "unique_order": _unique_order(query),
                 "columns": [field.attname for field in queryset.model._meta.concrete_fields],
                 "wide": [field.attname for field in queryset.model._meta.concrete_fields if _is_wide(field)],
                 "pk": queryset.model._meta.pk.attname,
@@ -268,7 +269,7 @@ class Recorder:
                 found = plain(this, key)
                 number = this.__dict__.get("_wb_fetch")
                 if was_fetched and isinstance(key, slice) and number is not None:
-                    self.fetches[number]["page_rows"] = len(found)
+                    self.fetches[number]["page"] = [key.start or 0, len(found)]
                 return found
 
             return __getitem__
@@ -480,9 +481,10 @@ class Recorder:
             def render_annotated(this: Any, context: Any) -> Any:
                 self._nodes.append(this)
                 self.clock.push("templates")
-                wall = time.perf_counter()
+                wall, made = time.perf_counter(), None
                 try:
-                    return plain(this, context)
+                    made = plain(this, context)
+                    return made
                 finally:
                     wall = time.perf_counter() - wall
                     self.clock.pop()
@@ -491,9 +493,10 @@ class Recorder:
                     origin = getattr(this, "origin", None)
                     if token is not None and origin is not None:
                         key = (str(origin.name), int(token.lineno), type(this).__name__)
-                        noted = self.nodes.setdefault(key, [0, 0.0, _is_builtin(this)])
+                        noted = self.nodes.setdefault(key, [0, 0.0, _is_builtin(this), made, True])
                         noted[0] += 1
                         noted[1] += wall
+                        noted[4] = noted[4] and made == noted[3]
 
             return render_annotated
 
@@ -607,6 +610,7 @@ class Recorder:
                 "times": noted[0],
                 "wall_s": noted[1],
                 "builtin": noted[2],
+                "same": noted[4],
             }
             for (name, line, node), noted in self.nodes.items()
             if self.places.kind(name) != 3
@@ -733,6 +737,18 @@ def _orders(query: Any) -> list[list[str]]:
         if hasattr(field, "column") and field.column:
             found.append([meta.db_table, field.column, "-" if name[0] == "-" else "", _indexed(field), meta.label])
     return found
+
+
+def _unique_order(query: Any) -> Optional[list[Any]]:
+    """Return the field that alone decides the order, and whether it descends; None where no unique field does."""
+    meta = query.get_meta()
+    orders = query.order_by or (meta.ordering if query.default_ordering else ()) or ()
+    name = orders[0] if orders and isinstance(orders[0], str) else ""
+    bare = meta.pk.name if name.lstrip("-") == "pk" else name.lstrip("-")
+    fields = {field.name: field for field in meta.concrete_fields}
+    if bare not in fields or not fields[bare].unique or not query.standard_ordering:
+        return None
+    return [fields[bare].attname, name[0] == "-"]
 
 
 def _indexed(field: Any) -> str:

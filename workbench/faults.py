@@ -25,6 +25,7 @@ WORDS = {
     "over_fetching_columns": "wide columns that nobody reads",
     "over_fetching_rows": "rows that nobody reads",
     "deep_offset": "a page far down, reached by counting",
+    "reconnects": "a connection to the database for each request",
     "paginator_count": "all rows counted for a page",
     "unused_prefetch": "a prefetch that nobody uses",
     "only_misused": "only() without a column that is read",

@@ -49,6 +49,7 @@ class RequestPart(NamedTuple):
 #: Of a request to a web project, in the order in which they are shown.
 REQUEST_PARTS = (
     RequestPart("sql", "the database", "#009e73"),
+    RequestPart("connecting", "connecting to the database", "#117755"),
     RequestPart("orm", "the ORM's Python", "#0072b2"),
     RequestPart("templates", "making templates", "#e69f00"),
     RequestPart("python", "the view's Python", "#56b4e9"),

@@ -49,6 +49,16 @@ def test_a_study_finds_the_fault_on_a_copy_and_leaves_the_server_as_it_was(url: 
     assert state_of(url) == before
 
 
+def test_a_quick_page_that_connects_each_time_is_told_to_keep_its_connection(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLANTED_CONN_MAX_AGE", "0")
+    study = study_endpoint(SITE, "/orders/any-open/fixed/", python=sys.executable, budget_s=5)
+    kept = next(one for one in study.findings if one.kind == "reconnects")
+    assert (kept.verdict, kept.same_answer, 'DATABASES["default"]' in kept.fix) == ("pays", True, True)
+    assert Path(kept.file).name == "settings.py"
+
+
 def test_read_only_connections_study_the_database_itself(url: str) -> None:
     before = state_of(url)
     study = study_endpoint(SITE, "/orders/recent/", python=sys.executable, database="readonly", budget_s=5)

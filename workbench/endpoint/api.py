@@ -249,7 +249,12 @@ class Study:
         if self.user is not None and self.request["method"] == "GET":
             info["calls"] = self.recorder.order("calls", request=self.request, user=self.user)
         info |= self.recorder.order(
-            "settings_lines", names={"session_line": r"^SESSION_ENGINE\b", "loaders_line": r"[\"']loaders[\"']"}
+            "settings_lines",
+            names={
+                "session_line": r"^SESSION_ENGINE\b",
+                "loaders_line": r"[\"']loaders[\"']",
+                "databases_line": r"^\s*DATABASES\b",
+            },
         )
         view = self.recorder.order("view_of", path=self.request["path"])
         return Trace(
@@ -344,6 +349,7 @@ _PARTS = {
     "middleware": "middleware",
     "cache": "cache",
     "upstream": "upstream",
+    "connecting": "connecting",
 }
 
 
@@ -353,7 +359,7 @@ def _parts(seen: dict[str, Any], wall_ms: float, waits: bool) -> dict[str, float
     What code spends off the CPU is a wait; the database and upstream calls are parts of their own.
     """
     known = {_PARTS[name]: times for name, times in seen["parts"].items() if name in _PARTS}
-    own = known if not waits else {name: known[name] for name in ("sql", "upstream") if name in known}
+    own = known if not waits else {name: known[name] for name in ("sql", "upstream", "connecting") if name in known}
     parts = {name: times[0 if waits and name in own else 1] for name, times in known.items()}
     held = sum(max(0.0, wall - cpu) for name, (wall, cpu) in known.items() if name not in own)
     if held > 0:

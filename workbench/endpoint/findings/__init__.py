@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from workbench.endpoint.findings import caching, columns, indexes, relations, repeated, sizes, transfer, upstream
+from workbench.endpoint.findings import (
+    caching,
+    columns,
+    connections,
+    indexes,
+    relations,
+    repeated,
+    sizes,
+    transfer,
+    upstream,
+)
 from workbench.endpoint.findings.candidate import Candidate
 from workbench.endpoint.findings.trace import Trace
 
@@ -17,6 +27,7 @@ DETECTORS = (
     sizes.sizes,
     sizes.deep_offset,
     sizes.paginator_count,
+    connections.reconnects,
     columns.columns,
     columns.only_misused,
     upstream.serial,

@@ -232,6 +232,20 @@ class Arm:
         if patch["once"]:
             self._at_each_request(forget)
 
+    def _persistent(self, patch: dict[str, Any]) -> None:
+        """Keep the connection to a database from request to request."""
+        from django.db import connections
+
+        connection = connections[patch["alias"]]
+        plain = connection.settings_dict["CONN_MAX_AGE"]
+
+        def keep_for(seconds: Optional[int]) -> None:
+            connection.settings_dict["CONN_MAX_AGE"] = seconds
+            connection.close()
+
+        keep_for(600)
+        self._undo.callback(keep_for, plain)
+
     def _no_prefetch(self, patch: dict[str, Any]) -> None:
         from django.db.models.query import QuerySet
 

@@ -64,6 +64,7 @@ class Recorder:
         self.queries: list[dict[str, Any]] = []
         self.accesses: list[dict[str, Any]] = []
         self.upstream: list[dict[str, Any]] = []
+        self.connects: list[dict[str, Any]] = []
         self.nodes: dict[tuple[str, int, str], list[Any]] = {}
         self.used: set[tuple[int, str]] = set()
         self.deferred: dict[int, dict[str, Any]] = {}
@@ -102,7 +103,22 @@ class Recorder:
 
     def _hook_connections(self) -> None:
         from django.db import connections
+        from django.db.backends.base.base import BaseDatabaseWrapper
 
+        def connecting(plain: Any) -> Any:
+            def connect(this: Any) -> Any:
+                self.clock.push("connecting")
+                wall, cpu = time.perf_counter(), time.thread_time()
+                try:
+                    return plain(this)
+                finally:
+                    self.clock.pop()
+                    wall, cpu = time.perf_counter() - wall, time.thread_time() - cpu
+                    self.connects.append({"alias": this.alias, "wall_s": wall, "cpu_s": cpu})
+
+            return connect
+
+        self.patch(BaseDatabaseWrapper, "connect", connecting)
         for alias in connections:
             self._undo.enter_context(connections[alias].execute_wrapper(self._execute))
 
@@ -619,6 +635,7 @@ class Recorder:
             "fetches": self.fetches,
             "queries": self.queries,
             "accesses": self.accesses,
+            "connects": self.connects,
             "upstream": _looped(self.upstream),
             "response": self.response,
             "lists": self.lists,

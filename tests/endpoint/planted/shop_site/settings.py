@@ -66,7 +66,7 @@ if "PLANTED_PG_HOST" in os.environ:
             "USER": os.environ.get("PLANTED_PG_USER", "postgres"),
             "PASSWORD": os.environ.get("PLANTED_PG_PASSWORD", ""),
             "NAME": os.environ.get("PLANTED_PG_NAME", "shop"),
-            "CONN_MAX_AGE": 600,
+            "CONN_MAX_AGE": int(os.environ.get("PLANTED_CONN_MAX_AGE", "600")),
         }
     }
 else:

@@ -5,7 +5,7 @@ What it needs is imported when it runs: a process that runs none is light.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -49,6 +49,12 @@ def run_coroutine(coroutine: Coroutine[Any, Any, _Answer]) -> _Answer:
     import asyncio
 
     return _run_beside(coroutine) if loop_runs() else asyncio.run(coroutine)
+
+
+async def run_through(generator: AsyncIterable[Any]) -> None:
+    """Run an asynchronous generator to its end."""
+    async for _ in generator:
+        pass
 
 
 def _run_beside(coroutine: Coroutine[Any, Any, _Answer]) -> _Answer:

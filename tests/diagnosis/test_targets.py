@@ -13,6 +13,7 @@ import pytest
 
 from workbench import Diagnosis, UsageError
 from workbench.diagnosis.targets import parse_target
+from workbench.proc import states_of
 
 BURN = "import time\nuntil = time.thread_time() + 0.3\nwhile time.thread_time() < until: pass\n"
 
@@ -92,9 +93,48 @@ def test_however_a_task_ends_it_is_diagnosed(tmp_path: Path, end: str, code: int
 def test_an_endless_task_is_ended_and_told(tmp_path: Path) -> None:
     done = workbench("--timeout", "5", "--out", str(tmp_path / "out.json"), "-c", "while True: pass")
     diagnosis = diagnosed(tmp_path / "out.json")
-    assert done.returncode == 128 + signal.SIGTERM
+    assert (done.returncode, diagnosis.failure) == (0, None)
     assert (diagnosis.verdict, diagnosis.bound_by) == ("CPU-bound", "python")
-    assert "--timeout" in diagnosis.reasons[-1]
+    assert diagnosis.reasons[-1].startswith("ended after 5 s, as asked")
+
+
+@pytest.mark.slow
+def test_the_workers_of_a_task_that_is_ended_are_told_and_end(tmp_path: Path) -> None:
+    program = tmp_path / "pool.py"
+    program.write_text(
+        "import os, time\nfrom concurrent.futures import ProcessPoolExecutor\n"
+        "def work(n):\n    open(f'{os.getpid()}.pid', 'w').close()\n    time.sleep(100)\n"
+        "if __name__ == '__main__':\n"
+        "    with ProcessPoolExecutor(2) as pool:\n        list(pool.map(work, range(2)))\n"
+    )
+    done = workbench("--timeout", "3", "--out", str(tmp_path / "out.json"), str(program), cwd=tmp_path)
+    diagnosis = diagnosed(tmp_path / "out.json")
+    assert (done.returncode, diagnosis.verdict, diagnosis.bound_by) == (0, "idle", "sleep")
+    assert (Path(diagnosis.lines[0].file).name, diagnosis.lines[0].line) == ("pool.py", 5)
+    workers = [int(path.stem) for path in tmp_path.glob("*.pid")]
+    assert len(workers) == 2
+    assert not any(states_of(pid) - {"Z"} for pid in workers)
+
+
+@pytest.mark.slow
+def test_what_tasks_await_is_told_of_a_program_that_is_ended(tmp_path: Path) -> None:
+    code = (
+        "import asyncio\nasync def main():\n    await asyncio.gather(*(asyncio.sleep(60) for _ in range(3)))\n"
+        "asyncio.run(main())"
+    )
+    workbench("--timeout", "2", "--out", str(tmp_path / "out.json"), "-c", code)
+    diagnosis = diagnosed(tmp_path / "out.json")
+    assert (diagnosis.bound_by, "awaits.py" in str(diagnosis.to_json())) == ("sleep", False)
+
+
+@pytest.mark.slow
+def test_a_generator_is_run_to_its_end(tmp_path: Path) -> None:
+    (tmp_path / "rows.py").write_text(
+        "import time\ndef rows():\n    for n in range(20):\n        time.sleep(.02)\n        yield n\n"
+    )
+    workbench("--out", str(tmp_path / "out.json"), f"{tmp_path / 'rows.py'}:rows")
+    diagnosis = diagnosed(tmp_path / "out.json")
+    assert (diagnosis.bound_by, diagnosis.lines[0].line) == ("sleep", 4)
 
 
 @pytest.mark.slow

@@ -341,6 +341,73 @@ def waits_for_a_consumer() -> None:
         pass
 
 
+@known("contended", "lock", wait=("lock", "free", "view"))
+def a_queue_of_too_few_connections() -> None:
+    free: queue.Queue[int] = queue.Queue()
+    for connection in range(2):
+        free.put(connection)
+
+    def view() -> None:
+        for _ in range(2):
+            connection = free.get()
+            time.sleep(0.06)
+            free.put(connection)
+
+    threads = [threading.Thread(target=view) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+class Lender:
+    """Lends two connections that it keeps in a queue, as the pools of drivers do."""
+
+    def __init__(self) -> None:
+        self._free: queue.Queue[int] = queue.Queue()
+        for connection in range(2):
+            self._free.put(connection)
+
+    def get_connection(self) -> int:
+        return self._free.get()
+
+    def give_back(self, connection: int) -> None:
+        self._free.put(connection)
+
+
+@known("contended", "lock", wait=("lock", "get_connection", "get_connection"))
+def a_pool_of_too_few_connections() -> None:
+    lender = Lender()
+
+    def view(_: int) -> None:
+        connection = lender.get_connection()
+        time.sleep(0.06)
+        lender.give_back(connection)
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(view, range(24)))
+
+
+@known("idle", "sleep")
+def workers_that_wait_for_work() -> None:
+    jobs: queue.Queue[int | None] = queue.Queue()
+
+    def work() -> None:
+        while jobs.get() is not None:
+            time.sleep(0.01)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for number in range(12):
+        time.sleep(0.06)
+        jobs.put(number)
+    for _ in threads:
+        jobs.put(None)
+    for thread in threads:
+        thread.join()
+
+
 # asyncio
 
 

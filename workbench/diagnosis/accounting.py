@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from workbench.diagnosis.naming import FUTURE, IDLE, JOIN, Namer, Settled
-from workbench.diagnosis.observer.protocol import DISPLACED, EVENT_LOOP, OFF_CORE, RUNNING
+from workbench.diagnosis.observer.protocol import DISPLACED, EVENT_LOOP, LISTENING_ON, OFF_CORE, RUNNING
 from workbench.diagnosis.recorder import Recording
 from workbench.diagnosis.tracks import Look, Track, make_tracks, native_odds, runqueue_share
 from workbench.proc import cores_allowed
@@ -29,12 +29,16 @@ _AWAITS_HOLD_NS = 60_000_000
 
 
 class Where(NamedTuple):
-    """What a piece of time went to: a part, what was waited for, the Python stack (−1: none) and the thread."""
+    """What a piece of time went to: a part, what was waited for, the Python stack (−1: none) and the thread.
+
+    ``via`` is the stack with which another process was waited for, and −1 in the task's own.
+    """
 
     part: str
     target: str
     stack: int
     thread: tuple[int, int]
+    via: int = -1
 
 
 Seconds = defaultdict[Where, float]
@@ -74,7 +78,8 @@ class Accounts:
                 for where, share in self._settle(track, look, track.first + offset):
                     seconds[where] += share * waiting
                     if track is self.main and where.thread[0] != track.pid:
-                        self.on_children[self._child_of(track.pid, where.thread[0]), where.stack] += share * waiting
+                        child = self._child_of(track.pid, where.thread[0])
+                        self.on_children[child, where.via if where.via >= 0 else where.stack] += share * waiting
             else:
                 unseen_waiting += waiting
             previous = look
@@ -94,6 +99,7 @@ class Accounts:
         """Count what the kernel did on a core for disk and network to these, where they took longer than that.
 
         Writing to a fast disk is part waiting and part the kernel's own work; neither would be there without the disk.
+        What the kernel does at other lines, such as finding memory, stays where it was.
         """
         kernel_s = self._recording.counters.get("thread_system_s", 0.0)
         outside = {where: amount for where, amount in seconds.items() if where.part in ("disk", "network")}
@@ -101,8 +107,10 @@ class Accounts:
         if longest is None or math.fsum(outside.values()) < kernel_s:
             return
         # Calls to a disk are often too short to be seen as native: then Python's time holds the rest of that work.
+        lines = {self._namer.user_place(where.stack) for where in outside}
         for part in ("native", "python") if longest.part == "disk" else ("native",):
-            kernel_s -= _move(seconds, part, kernel_s, to=longest)
+            there = [where for where in seconds if self._namer.user_place(where.stack) in lines]
+            kernel_s -= _move(seconds, part, kernel_s, to=longest, among=there)
 
     def _move_unseen_children(self, seconds: Seconds) -> None:
         """Count what children computed that ended before they were looked at: the kernel tells how much that was."""
@@ -250,8 +258,9 @@ class Accounts:
         contending: list[Where] = []
         waiting: dict[bool, list[Where]] = {False: [], True: []}
         sleeping: list[Where] = []
+        listening: list[Where] = []
         for other, seen in self._others(track, settled, tick):
-            stack = seen.stack if other.pid == track.pid and seen.stack >= 0 else look.stack
+            stack, via = self._stacks(track, look, other, seen)
             thread = (other.pid, other.tid)
             if seen.wait == RUNNING:
                 running.append((other, seen))
@@ -261,12 +270,14 @@ class Accounts:
                 what = Settled("sleep", "sleep", "sleep")
             if what.part in (JOIN, IDLE) or not self._is_own(track, other, seen, settled):
                 continue
-            where = Where(what.part, what.target, stack, thread)
+            where = Where(what.part, what.target, stack, thread, via)
             if what.part in ("gil", "lock"):
                 contending.append(self._unless_crowded(other, where, what, tick))
                 self._note_holder(other, seen, what, tick)
             elif what.part == "sleep":
                 sleeping.append(where)
+            elif what.target.startswith(LISTENING_ON):  # for somebody who may never come
+                listening.append(where)
             else:
                 waiting[other.first == 0].append(where)
         if running or contending:
@@ -275,8 +286,17 @@ class Accounts:
             yield from ((where, share) for where in contending)
         else:
             # Threads that were there before the task began are likely to wait for something else.
-            rest = waiting[False] or sleeping or waiting[True]
+            rest = waiting[False] or sleeping or waiting[True] or listening
             yield from ((where, 1 / len(rest)) for where in rest)
+
+    def _stacks(self, track: Track, look: Look, other: Track, seen: Look) -> tuple[int, int]:
+        """Return the stack of what another thread does, and the one with which its process is waited for.
+
+        Where a thread's own can't be read, or is nobody's code, that is the line that waits for it.
+        """
+        via = look.stack if other.pid != track.pid else -1
+        readable = seen.stack >= 0 and (via < 0 or bool(self._namer.user_place(seen.stack).file))
+        return (seen.stack if readable else look.stack), via
 
     def _is_own(self, track: Track, other: Track, seen: Look, settled: Settled) -> bool:
         """Say whether one that only waits does so for the task: all that it started, and what it waits for by name.
@@ -299,13 +319,13 @@ class Accounts:
         nobody = math.prod(off_core)
         somebody = sum(1 - off for off in off_core) or 1.0
         for (other, seen), off in zip(running, off_core, strict=True):
-            stack = seen.stack if other.pid == track.pid and seen.stack >= 0 else look.stack
+            stack, via = self._stacks(track, look, other, seen)
             thread = (other.pid, other.tid)
             native = self._native[thread].get(seen.pace, 0.0)
             on_core = share * len(running) * (1 - nobody) * (1 - off) / somebody
-            yield Where("runqueue", "", stack, thread), share * nobody
-            yield Where("native", "", stack, thread), on_core * native
-            yield Where("python", "", stack, thread), on_core * (1 - native)
+            yield Where("runqueue", "", stack, thread, via), share * nobody
+            yield Where("native", "", stack, thread, via), on_core * native
+            yield Where("python", "", stack, thread, via), on_core * (1 - native)
 
     def _others(self, track: Track, settled: Settled, tick: int) -> Iterator[tuple[Track, Look]]:
         if settled.child and settled.child not in self._recording.processes:
@@ -329,9 +349,9 @@ class Accounts:
                 yield track
 
 
-def _move(seconds: Seconds, part: str, amount: float, *, to: Where) -> float:
+def _move(seconds: Seconds, part: str, amount: float, *, to: Where, among: Iterable[Where] | None = None) -> float:
     """Count up to this much of a part, at the lines where it was, to another one; return how much was moved."""
-    found = {where: held for where, held in seconds.items() if where.part == part}
+    found = {where: seconds[where] for where in (seconds if among is None else among) if where.part == part}
     held_s = math.fsum(found.values())
     moved_s = max(0.0, min(amount, held_s))
     for where, held in found.items():

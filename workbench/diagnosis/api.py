@@ -119,7 +119,8 @@ def diagnose(
     Returns
     -------
     Diagnosis
-        Its ``answer`` is what the (last) run returned. With an event loop running, a coroutine function or awaitable
+        Its ``answer`` is what the (last) run returned; a generator is run to its end, and gives a list. With an event
+        loop running, a coroutine function or awaitable
         gives something to await: ``await diagnose(fetch, url)``.
 
     Raises
@@ -158,6 +159,8 @@ def diagnose(
     with block:
         for _ in block.until_told(repeat):
             answer = func(*args, **kwargs)
+            if inspect.isgenerator(answer):  # its work is done while it is read
+                answer = list(answer)
     result = replace(block.result, answer=answer)
     if lines == "exact":
         from workbench.diagnosis.exact import with_exact_lines

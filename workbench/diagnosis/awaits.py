@@ -8,24 +8,33 @@ for then it would wait for the task's imports.
 from __future__ import annotations
 
 import _thread
+import marshal
+import os
 import sys
 import time
 from types import FrameType
 from typing import Any
 
-from workbench.diagnosis.observer.protocol import Awaiting
+from workbench.diagnosis.observer.protocol import Awaiting, Awaits, packed
 
 LOOK_EVERY_S = 0.01
 LOOK_FOR_LOOP_EVERY_S = 0.05
+SAVE_EVERY_S = 0.25
 _MAX_TASKS = 500
 _LOOP_FUNCTIONS = ("run_forever", "run_until_complete", "_run_once", "run")
 
 
 class AwaitWatcher:
-    """Watches the event loop of one thread, if it runs one; ``seen`` holds ``(ns, what its tasks await)``."""
+    """Watches the event loop of one thread, if it runs one.
 
-    def __init__(self, thread: int) -> None:
+    ``seen`` holds ``(ns, what its tasks await)`` for moments at which the loop polls, ``turns`` ``(ns, which turn)``
+    for those at which it is at work. With a ``file`` they go there now and then, which outlives a kill.
+    """
+
+    def __init__(self, thread: int, file: str = "") -> None:
         self.seen: list[tuple[int, tuple[Awaiting, ...]]] = []
+        self.turns: list[tuple[int, float]] = []
+        self._file, self._saved_at = file, 0.0
         self._thread = thread
         self._loop: Any = None
         self._ignored: set[Any] = set()
@@ -52,17 +61,42 @@ class AwaitWatcher:
             while not self._end.acquire(timeout=LOOK_EVERY_S if self._loop is not None else LOOK_FOR_LOOP_EVERY_S):
                 self._look()
                 self.cpu_s = time.thread_time()
+                if self._file and time.monotonic() - self._saved_at > SAVE_EVERY_S:
+                    self._save()
         finally:
+            if self._file:
+                self._save()
             self._ended.release()
 
     def _look(self) -> None:
         frame = sys._current_frames().get(self._thread)
         if self._loop is None or self._loop.is_closed() or not self._loop.is_running():
             self._loop = _loop_of(frame)
-        if self._loop is not None and frame is not None and _polls(frame):
-            at = time.monotonic_ns()
-            tasks = sorted(self._tasks() - self._ignored, key=id)[:_MAX_TASKS]
-            self.seen.append((at, tuple(found for task in tasks if (found := _awaiting(task)))))
+        if self._loop is None or frame is None:
+            return
+        at = time.monotonic_ns()
+        if not _polls(frame):
+            turn = _turn(frame)
+            self.turns += [(at, turn)] if turn is not None else []
+            return
+        tasks = sorted(self._tasks() - self._ignored, key=id)[:_MAX_TASKS]
+        self.seen.append((at, tuple(found for task in tasks if (found := _awaiting(task)))))
+
+    def _save(self) -> None:
+        """Write what is new, by a file that is open for that moment alone: the task may close all that it has."""
+        self._saved_at = time.monotonic()
+        seen = tuple((ns, tuple(map(tuple, tasks))) for ns, tasks in self.seen)
+        new = marshal.dumps(packed(Awaits(self.tid, self.cpu_s, seen, tuple(self.turns))))  # type: ignore[arg-type]
+        self.seen.clear()
+        self.turns.clear()
+        try:
+            file = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError:  # the folder is gone: nobody wants to know any more
+            return
+        try:
+            os.write(file, new)
+        finally:
+            os.close(file)
 
     def _tasks(self) -> set[Any]:
         asyncio = _asyncio()
@@ -88,6 +122,16 @@ def _loop_of(frame: FrameType | None) -> Any:
             loop = owner if isinstance(owner, asyncio.AbstractEventLoop) else getattr(owner, "_loop", None)
             if loop is not None:
                 return loop
+        frame = frame.f_back
+    return None
+
+
+def _turn(frame: FrameType | None) -> float | None:
+    """Return what tells one turn of the event loop from the next: when it began to do what is due."""
+    while frame is not None:
+        if frame.f_code.co_name == "_run_once":
+            found: float | None = frame.f_locals.get("end_time")
+            return found
         frame = frame.f_back
     return None
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any, NoReturn
 
-from workbench.coroutines import run_coroutine
+from workbench.coroutines import run_coroutine, run_through
 from workbench.diagnosis.recorder import REPEAT_UNTIL_S, Recorder
 from workbench.errors import UsageError, one_line
 from workbench.light import FRESH
@@ -44,7 +44,9 @@ def main(folder_name: str, target_json: str) -> None:
     facts: dict[str, Any] = {"runs": 0}
     failed: BaseException | None = None
     recorder.start()
-    start = {"pid": os.getpid(), "tid": recorder.tid, "start_ns": recorder.start_ns}
+    start = {
+        "pid": os.getpid(), "tid": recorder.tid, "start_ns": recorder.start_ns, "watcher_tid": recorder.watcher_tid,
+    }  # fmt: skip
     _write(folder / "start.json", start)
     try:
         run(facts)
@@ -112,11 +114,20 @@ def _callable(folder: Path, value: str, name: str, args: list[str]) -> Callable[
         start = time.perf_counter()
         while not facts["runs"] or time.perf_counter() - start < REPEAT_UNTIL_S:
             facts["runs"] += 1
-            answer = func(*args)
-            if inspect.iscoroutine(answer):
-                run_coroutine(answer)
+            _run_to_its_end(func(*args))
 
     return run
+
+
+def _run_to_its_end(answer: Any) -> None:
+    """Do what a function left to be done: what it returned may be a coroutine or a generator."""
+    if inspect.iscoroutine(answer):
+        run_coroutine(answer)
+    elif inspect.isasyncgen(answer):
+        run_coroutine(run_through(answer))
+    elif inspect.isgenerator(answer):
+        for _ in answer:
+            pass
 
 
 def _refuse(folder: Path, reason: str) -> NoReturn:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
 import os
 import re
 import site
 import sysconfig
+from functools import lru_cache
 from pathlib import Path
 from types import CodeType
 from typing import NamedTuple
@@ -26,6 +28,12 @@ _FIRST_AWAIT = 1 << 40  # stacks of awaits are numbered from here on
 _TAKES_A_LOCK = re.compile(r"^\s*with\b|\bacquire(_lock)?\s*\(|__enter__\s*\(")
 _SUBPROCESSES = ("subprocess.py", "base_subprocess.py")
 _SOURCES_OF_WORK = ("queues.py", "connection.py", "pool.py")
+#: The functions of queues that wait.
+_GETS = ("Queue.get", "SimpleQueue.get", "_PySimpleQueue.get")
+#: Names of functions that lend something of which there is only so much.
+_LENDS = re.compile(r"conn|acquire|checkout|check_out|borrow|lease|lend|_do_get", re.IGNORECASE)
+#: How far out from a queue the function stands that lends what is in it.
+_LENDERS = 4
 
 
 class Place(NamedTuple):
@@ -89,6 +97,8 @@ class Namer:
         names = [Path(item.file).name for item in places[:3]]
         functions = {item.function.rpartition(".")[2] for item in places[:3] if item.file.endswith("threading.py")}
         takes = _TAKES_A_LOCK.search(linecache.getline(place.file, place.line))
+        if lent := _lent(places):
+            return Settled("lock", lent, "lock")
         if any(name in _SOURCES_OF_WORK for name in names):
             takes = None
         if "wait" in functions or "_wait_for_tstate_lock" in functions or "join" in functions:
@@ -179,6 +189,55 @@ def innermost(places: list[Place]) -> Place:
     started = next((package for place in reversed(places) if (package := _package(place.file))), "")
     own = (place for place in places if started and _package(place.file) == started)
     return next(own, places[0] if places else NOWHERE)
+
+
+def _lent(places: list[Place]) -> str:
+    """Return the expression of a queue that is waited for as one waits for a lock; empty for any other wait.
+
+    Who takes from a queue waits for work, unless what is taken is put back after use: by the same function, or by
+    whoever borrowed it from one that is called so.
+    """
+    inner = next((at for at, place in enumerate(places[:_LENDERS]) if place.function in _GETS), None)
+    if inner is None or inner + 1 >= len(places):
+        return ""
+    caller = places[inner + 1]
+    taken = _calls(caller, "get")
+    if taken & _calls(caller, "put", "put_nowait", everywhere=True):
+        return f"{min(taken)}.get"
+    lender = next((one for one in places[inner + 1 : inner + 1 + _LENDERS] if _LENDS.search(_own_name(one))), None)
+    return _own_name(lender) if lender else ""
+
+
+def _own_name(place: Place) -> str:
+    return place.function.rpartition(".")[2]
+
+
+@lru_cache(maxsize=1024)
+def _calls(place: Place, *names: str, everywhere: bool = False) -> frozenset[str]:
+    """Return on what expressions a line of a function, or all of it, calls methods of these names."""
+    functions = [
+        node
+        for node in ast.walk(_parsed(place.file))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.lineno <= place.line <= (node.end_lineno or node.lineno)
+    ]
+    inner = max(functions, key=lambda node: node.lineno, default=_parsed(place.file))
+    return frozenset(
+        ast.unparse(node.func.value)
+        for node in ast.walk(inner)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in names
+        and (everywhere or node.lineno <= place.line <= (node.end_lineno or node.lineno))
+    )
+
+
+@lru_cache(maxsize=64)
+def _parsed(file: str) -> ast.Module:
+    try:
+        return ast.parse("".join(linecache.getlines(file)))
+    except (SyntaxError, ValueError):
+        return ast.Module([], [])
 
 
 def _lock_name(places: list[Place]) -> str:

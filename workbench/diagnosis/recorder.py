@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import marshal
 import os
@@ -48,17 +49,20 @@ class Recording:
     threads: dict[tuple[int, int], str] = field(default_factory=dict)
     watcher_tid: int = 0
     watcher_cpu_s: float = 0.0
-    awaits: tuple[tuple[int, tuple[protocol.Awaiting, ...]], ...] = ()
+    awaits: list[tuple[int, tuple[protocol.Awaiting, ...]]] = field(default_factory=list)
+    turns: list[tuple[int, float]] = field(default_factory=list)
     observer_cpu_s: float = 0.0
 
     def read(self, folder: Path) -> Self:
-        """Add what the observer wrote into a folder."""
-        with open(folder / protocol.RECORDING, "rb") as file:
-            for message in protocol.read(file):
-                self._add(message)
+        """Add what the observer and the watcher within wrote into a folder."""
+        for name in (protocol.RECORDING, protocol.AWAITS):
+            with contextlib.suppress(FileNotFoundError), open(folder / name, "rb") as file:
+                for message in protocol.read(file):
+                    self.add(message)
         return self
 
-    def _add(self, message: protocol.Message) -> None:
+    def add(self, message: protocol.Message) -> None:
+        """Add what one message says."""
         match message:
             case protocol.Tick():
                 self.ticks.append(message)
@@ -73,7 +77,9 @@ class Recording:
             case protocol.Thread():
                 self.threads[message.pid, message.tid] = message.name
             case protocol.Awaits():
-                self.watcher_tid, self.watcher_cpu_s, self.awaits = message
+                self.watcher_tid, self.watcher_cpu_s = message.tid, message.cpu_s
+                self.awaits += message.seen
+                self.turns += message.turns
             case protocol.End():
                 self.observer_cpu_s = message.cpu_s
 
@@ -95,7 +101,9 @@ class Recorder:
         self._pid, self.tid = os.getpid(), threading.get_native_id()
         if sys.platform.startswith("linux") and sys.executable and os.path.isdir("/proc/self/task"):
             self._start_observer(find_layout())
-        self._awaits = AwaitWatcher(threading.get_ident())
+        # In a folder that is left behind, what was seen outlives us; else it writes no file, which is the task's to do.
+        file = str(self._given.absolute() / protocol.AWAITS) if self._given is not None else ""
+        self._awaits = AwaitWatcher(threading.get_ident(), file)
         self._awaits.start()
         self._usage = _usage()
         self.start_ns = time.monotonic_ns()
@@ -114,14 +122,17 @@ class Recorder:
             self._stop_observer()
             if self._observer is None:
                 return recording
-            seen = tuple((ns, tuple(tuple(each) for each in tasks)) for ns, tasks in self._awaits.seen)
-            awaits = protocol.Awaits(self._awaits.tid, self._awaits.cpu_s, seen)  # type: ignore[arg-type]
-            with open(self._folder / protocol.RECORDING, "ab") as file:
-                protocol.write(file, [protocol.packed(awaits)])
+            watched = self._awaits
+            recording.add(protocol.Awaits(watched.tid, watched.cpu_s, tuple(watched.seen), tuple(watched.turns)))
             return recording.read(self._folder)
         finally:
             if self._given is None:
                 shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def watcher_tid(self) -> int:
+        """The thread, in this process, that watches the event loop."""
+        return self._awaits.tid if self._awaits is not None else 0
 
     def _start_observer(self, layout: Layout | None) -> None:
         self._folder = self._given or Path(tempfile.mkdtemp(prefix="workbench-"))

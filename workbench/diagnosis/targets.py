@@ -13,6 +13,7 @@ import shlex
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,9 +24,10 @@ from workbench.diagnosis.assemble import assemble
 from workbench.diagnosis.observer import protocol
 from workbench.diagnosis.recorder import Recording, appears
 from workbench.errors import TaskError, UsageError
+from workbench.proc import descendants, states_of
 from workbench.results import Diagnosis
 
-_GRACE_S = 2.0
+_GRACE_S, _LOOK_S = 2.0, 0.01
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ def diagnose_target(target: Target, *, timeout_s: float | None = None, stdout: A
     target
         What to run.
     timeout_s
-        End the task after this many seconds; what ran until then is diagnosed. Ctrl-C does the same.
+        End the task, and all processes below it, after this many seconds; what ran until then is diagnosed, and that is
+        no failure. Ctrl-C does the same, but is one.
     stdout
         Where the task's standard output goes (as in `subprocess.run`); by default where ours goes.
 
@@ -101,7 +104,7 @@ def diagnose_target(target: Target, *, timeout_s: float | None = None, stdout: A
         # Not isolated: the task finds what it would find without us.
         command = light.command("workbench.diagnosis.child", *arguments, isolated=False)
         process = subprocess.Popen(command, stdout=stdout)
-        end = _wait(process, timeout_s)
+        end, as_asked = _wait(process, timeout_s)
         if (folder / "usage").exists():
             raise UsageError((folder / "usage").read_text())
         if not (folder / "start.json").exists():
@@ -109,41 +112,51 @@ def diagnose_target(target: Target, *, timeout_s: float | None = None, stdout: A
         if not (folder / "end.json").exists() and (folder / protocol.READY).exists():
             appears(folder / protocol.DONE, _GRACE_S)  # killed, or another program by now: only the observer knows
         recording, facts = _read(folder)
-    failure = end or facts.get("failure") or _failure(process.returncode)
+    failure = None if as_asked else end or facts.get("failure") or _failure(process.returncode)
     diagnosis = assemble(recording, str(target), facts.get("runs", 1), failure)
     if end:
         diagnosis = replace(diagnosis, reasons=(*diagnosis.reasons, end))
-    code = process.returncode
+    code = 0 if as_asked else process.returncode
     return Outcome(diagnosis, 128 - code if code < 0 else code)
 
 
-def _wait(process: subprocess.Popen[bytes], timeout_s: float | None) -> str:
-    """Wait for the task and return why it was ended, if it was."""
+def _wait(process: subprocess.Popen[bytes], timeout_s: float | None) -> tuple[str, bool]:
+    """Wait for the task; return why it was ended, if it was, and whether that was asked for beforehand."""
     try:
         process.wait(timeout_s)
-        return ""
+        return "", False
     except subprocess.TimeoutExpired:
         _end(process)
-        return f"ended after {timeout_s:g} s (--timeout): this is what it did until then"
+        return f"ended after {timeout_s:g} s, as asked: this is what it did until then", True
     except KeyboardInterrupt:
         with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
             process.wait(_GRACE_S)  # Ctrl-C went to the task as well
         _end(process)
-        return "interrupted: this is what it did until then"
+        return "interrupted: this is what it did until then", False
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the task, and then what it leaves behind, such as the workers of a pool."""
+    below = descendants(process.pid)
     for number in (signal.SIGTERM, signal.SIGKILL):
         process.send_signal(number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_GRACE_S)
-            return
+            break
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        until_s = time.monotonic() + _GRACE_S
+        for pid in below:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        while any(states_of(pid) - {"Z"} for pid in below) and time.monotonic() < until_s:
+            time.sleep(_LOOK_S)
 
 
 def _read(folder: Path) -> tuple[Recording, dict[str, Any]]:
     """Return the recording and what the child said at its end, if it came so far."""
     facts = json.loads((folder / "start.json").read_text())
     recording = Recording(facts["pid"], facts["tid"], facts["start_ns"], facts["start_ns"], {})
+    recording.watcher_tid = facts["watcher_tid"]
     with contextlib.suppress(FileNotFoundError):
         recording.read(folder)
     ended = folder / "end.json"

@@ -25,8 +25,9 @@ else:
 
     NamedTuple = type.__new__(_Made, "NamedTuple", (), {})
 
-#: Files in the folder of a recording: the messages, and two that say that the observer watches, and that it has ended.
-RECORDING, READY, DONE = "recording", "recording.ready", "recording.done"
+#: Files in the folder of a recording: the observer's messages, those from within, and two that say that the observer
+#: watches, and that it has ended.
+RECORDING, AWAITS, READY, DONE = "recording", "awaits", "recording.ready", "recording.done"
 
 #: In place of the number of a wait: the thread is ready to run. In place of that of a stack: none could be read.
 RUNNING = NO_STACK = -1
@@ -42,6 +43,8 @@ GIL, FUTEX, LOCK, PIPE, CHILD, NETWORK, DISK, SLEEP, OTHER = (
 
 #: Targets of `PIPE`: two ends in one process, and the means by which nothing but an event loop's own wakes it up.
 SOCKET_PAIR, EVENT_LOOP = "socket pair", "event loop"
+#: The beginning of a target of `NETWORK`: a socket to which nobody has connected yet.
+LISTENING_ON = "listening on "
 #: The end of a target of `FUTEX` that is waited for no longer than until some time.
 TIMED = " timed"
 
@@ -123,11 +126,16 @@ class Awaiting(NamedTuple):
 
 
 class Awaits(NamedTuple):
-    """What tasks awaited, as ``(ns, all that waited)``, and the thread in the studied process that saw it."""
+    """What was seen of an event loop since the last such message, and the thread in the studied process that saw it.
+
+    ``seen`` is what its tasks awaited, as ``(ns, all that waited)``, ``turns`` which turn it was at work on, as
+    ``(ns, when that turn began)``; ``cpu_s`` is what all looks so far took.
+    """
 
     tid: int
     cpu_s: float
     seen: tuple[tuple[int, tuple[Awaiting, ...]], ...]
+    turns: tuple[tuple[int, float], ...]
 
 
 KINDS = {cls.__name__: cls for cls in (Code, Stack, Wait, Process, Thread, Tick, End, Awaits)}

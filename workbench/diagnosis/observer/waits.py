@@ -17,6 +17,7 @@ from workbench.diagnosis.observer.protocol import (
     EVENT_LOOP,
     FUTEX,
     GIL,
+    LISTENING_ON,
     LOCK,
     NETWORK,
     OTHER,
@@ -208,7 +209,7 @@ class Waits:
             return None
         with contextlib.suppress(OSError), socket.socket(fileno=copy) as twin:
             if twin.type == socket.SOCK_STREAM and twin.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                return NETWORK, "listening on " + _endpoint(twin.getsockname())
+                return NETWORK, LISTENING_ON + _endpoint(twin.getsockname())
             peer = twin.getpeername()
             return (PIPE, SOCKET_PAIR) if peer in ("", b"") else (NETWORK, _endpoint(peer))
         return None
@@ -250,7 +251,7 @@ def _sockets(pid: int) -> dict[str, tuple[str, str]]:
             if len(fields) > 9:
                 local, remote = _address(fields[1]), _address(fields[2])
                 listening = family.startswith("tcp") and fields[3] == LISTENING
-                found[fields[9]] = (NETWORK, f"listening on {local}" if listening else remote)
+                found[fields[9]] = (NETWORK, f"{LISTENING_ON}{local}" if listening else remote)
     for fields in rows(f"/proc/{pid}/net/unix"):
         if len(fields) > 6:
             path = fields[7] if len(fields) > 7 else ""

@@ -293,6 +293,21 @@ class ComparisonRow:
     note: str = ""
 
 
+#: How the note of a remedy begins that was not tried, since its prediction is below what another one was seen to gain.
+COULD_NOT_WIN = "could not win"
+
+
+def _rank(row: ComparisonRow) -> tuple[int, float]:
+    """Order rows as a person reads them: the baseline, what was measured, what was predicted alone, and the rest."""
+    if row.verdict == "baseline":
+        return 0, 0.0
+    if row.speedup is not None and row.same_answer is not False:
+        return 1, -row.speedup
+    if row.verdict in ("wrong", "failed"):
+        return 2, 0.0
+    return (4, 0.0) if row.verdict == "skipped" else (3, -(row.predicted or 0.0))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Comparison(Result):
     """Remedies run against a baseline in interleaved rounds; ``raw`` keeps every time (seconds, one a round).
@@ -329,7 +344,7 @@ class Comparison(Result):
                 row.verdict,
                 row.note,
             )
-            for row in self.rows
+            for row in sorted(self.rows, key=_rank)
         ]
         return (
             Rows("remedies", ("remedy", "median_s", "speedup", "predicted", "verdict", "note"), tuple(short)),
@@ -355,10 +370,17 @@ class Comparison(Result):
         return self.tables()[1].frame()
 
     def summary(self) -> str:
-        """Return the short table as text, with the notes and the recommendation below."""
+        """Return what was measured and predicted as text; below, notes, what was not tried, and the advice."""
         short = self.tables()[0]
         table = Rows(short.title, short.columns[:-1], tuple(row[:-1] for row in short.rows))
-        notes = [f"{row.remedy}: {row.note}" for row in self.rows if row.note]
+        table = Rows(table.title, table.columns, tuple(row for row in table.rows if row[-1] != "skipped"))
+        rows = sorted(self.rows, key=_rank)
+        passed_over = [row.remedy for row in rows if row.note.startswith(COULD_NOT_WIN)]
+        skipped = [f"{row.remedy} ({row.note})" for row in rows if row.verdict == "skipped"]
+        others = [row for row in rows if row.verdict != "skipped" and row.remedy not in passed_over]
+        notes = [f"{row.remedy}: {row.note}" for row in others if row.note]
+        notes += [f"not tried, for they could not win: {', '.join(passed_over)}"] if passed_over else []
+        notes += [f"left out: {'; '.join(skipped)}"] if skipped else []
         return "\n".join([table.text(), *notes, self.reason])
 
     def _curves(self) -> tuple[tuple[str, int, float, float], ...]:

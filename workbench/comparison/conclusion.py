@@ -15,7 +15,7 @@ from workbench.comparison.plan import AS_GOOD, STARTS_IN
 from workbench.comparison.statistics import oddities
 from workbench.comparison.trial import Trial
 from workbench.remedy import Traits
-from workbench.results import ComparisonRow
+from workbench.results import COULD_NOT_WIN, ComparisonRow
 
 #: A remedy that gains less is not worth its price, nor a recommendation without a measurement.
 WORTH = 1.1
@@ -51,7 +51,7 @@ def row(trial: Trial, bench: Bench) -> ComparisonRow:
     if traits.pure and unsure:
         return _unmeasured(trial, "skipped", "not a pure function: its answers change")
     if trial.state == "passed over":
-        return _unmeasured(trial, "not tried", "")
+        return _unmeasured(trial, "not tried", COULD_NOT_WIN)
     if trial.state in ("failed", "skipped", "not tried") or not trial.times_s:
         if trial.state == "wrong" or (trial.differs and not unsure):
             return _unmeasured(trial, "wrong", trial.differs, same_answer=False)

@@ -114,10 +114,10 @@ def test_once_the_number_of_workers_is_predicted_not_searched():
 
     def task(n):
         names.put(n)
-        time.sleep(0.002)
+        time.sleep(0.02)
         return n
 
-    found = compare(task, range(400), ["threads"], budget_s=20, once=True, progress=False)
+    found = compare(task, range(120), ["threads"], budget_s=20, once=True, progress=False)
     assert max(counted(names).values()) == 2  # the plain loop, and threads
     assert found.recommended == "threads"
     assert found.rows[1].workers > 1

@@ -8,6 +8,7 @@ import os
 import re
 import site
 import sysconfig
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from types import CodeType
@@ -224,12 +225,20 @@ def _calls(place: Place, *names: str, everywhere: bool = False) -> frozenset[str
     inner = max(functions, key=lambda node: node.lineno, default=_parsed(place.file))
     return frozenset(
         ast.unparse(node.func.value)
-        for node in ast.walk(inner)
+        for node in _own_nodes(inner)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in names
         and (everywhere or node.lineno <= place.line <= (node.end_lineno or node.lineno))
     )
+
+
+def _own_nodes(function: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes of a function, but for those of functions inside it."""
+    for node in ast.iter_child_nodes(function):
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from _own_nodes(node)
 
 
 @lru_cache(maxsize=64)

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from planted_labels import SITE
 
-from workbench import UsageError, study_endpoint
+from workbench import TaskError, UsageError, study_endpoint
 from workbench.services import Service
 
 pytestmark = [pytest.mark.slow, pytest.mark.service]
@@ -66,6 +66,24 @@ def test_read_only_connections_study_the_database_itself(url: str) -> None:
     study = study_endpoint(SITE, "/orders/recent/", python=sys.executable, database="readonly", budget_s=5)
     assert (study.queries, study.findings[0].kind) == (201, "n_plus_one_fk")
     assert state_of(url) == before
+
+
+def test_a_database_that_is_only_read_is_not_to_be_unlocked(url: str) -> None:
+    before = state_of(url)
+    with pytest.raises(TaskError, match="the view writes to the database, which the study refuses"):
+        study_endpoint(SITE, "/traffic/unlocks/", python=sys.executable, database="readonly", budget_s=1)
+    assert state_of(url) == before
+
+
+def test_a_copy_leads_nowhere(url: str, tmp_path: Path) -> None:
+    place = psycopg.conninfo.make_conninfo(url, dbname="planted_shop")
+    with psycopg.connect(place, autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION postgres_fdw")
+        connection.execute("CREATE SERVER other FOREIGN DATA WRAPPER postgres_fdw OPTIONS (dbname 'postgres')")
+    before = state_of(url)
+    with pytest.raises(TaskError, match="answers 500"):
+        study_endpoint(SITE, f"/traffic/starts-a-program/?file={tmp_path / 'file'}", python=sys.executable, budget_s=1)
+    assert (state_of(url), (tmp_path / "file").exists()) == (before, False)
 
 
 def test_a_server_that_does_not_answer_is_told_in_one_line(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

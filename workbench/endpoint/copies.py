@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import sqlite3
 import subprocess
@@ -12,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from workbench import light, services
 from workbench.errors import TaskError, UsageError
@@ -22,6 +23,34 @@ from workbench.services import Service
 #: What a child is told to connect to, by alias: settings of Django's ``DATABASES``.
 Places = dict[str, dict[str, str]]
 Databases = Mapping[str, Mapping[str, str]]
+
+
+#: What makes a copy harmless: nothing in it leads to another server, and who works on it may do nothing outside it.
+_HARMLESS = """
+DO $harmless$
+DECLARE
+    one record;
+BEGIN
+    FOR one IN SELECT srvname FROM pg_foreign_server LOOP
+        EXECUTE format('DROP SERVER %I CASCADE', one.srvname);
+    END LOOP;
+    DROP EXTENSION IF EXISTS dblink CASCADE;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'workbench_copy') THEN
+        CREATE ROLE workbench_copy LOGIN PASSWORD '{password}';
+    END IF;
+    FOR one IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP
+        EXECUTE format('ALTER SCHEMA %I OWNER TO workbench_copy', one.nspname);
+    END LOOP;
+    FOR one IN
+        SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
+        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('a', 'e', 'i')
+                        AND d.classid = 'pg_class'::regclass AND (c.relkind = 'S' OR d.deptype = 'e'))
+    LOOP
+        EXECUTE format('ALTER TABLE %I.%I OWNER TO workbench_copy', one.nspname, one.relname);
+    END LOOP;
+END $harmless$
+"""
 
 
 class PrivateFolder:
@@ -67,6 +96,8 @@ class Copies:
         self._server: Service | None = None
         self._masters: dict[str, Path] = {}
         self._remote: dict[str, dict[str, str]] = {}
+        self._owner: dict[str, str] = {}
+        self._password = secrets.token_urlsafe(24)
         for alias, known in databases.items():
             engine = known["ENGINE"].rpartition(".")[2]
             if engine == "sqlite3":
@@ -82,6 +113,7 @@ class Copies:
         for alias, master in self._masters.items():
             own = self._folder / f"{alias}-{child}.sqlite3"
             shutil.copyfile(master, own)
+            own.chmod(0o600)
             found[alias] = {"NAME": str(own)}
         for alias, place in self._remote.items():
             found[alias] = {**place, "NAME": self._cloned(place, child)}
@@ -106,11 +138,14 @@ class Copies:
         _run("pg_restore", ["--no-owner", "--no-privileges", "--exit-on-error", "-d", place["NAME"], str(dump)], place)
         _run("psql", ["-q", "-c", "ANALYZE", place["NAME"]], place)
         dump.unlink()
-        return place
+        harmless = _HARMLESS.format(password=self._password)
+        _run("psql", ["-q", "-v", "ON_ERROR_STOP=1", "-c", harmless, place["NAME"]], place)
+        self._owner = place
+        return {**place, "USER": "workbench_copy", "PASSWORD": self._password}
 
     def _cloned(self, place: dict[str, str], child: str) -> str:
         name = f"{place['NAME']}_{child}"
-        _run("createdb", ["-T", place["NAME"], name], place)
+        _run("createdb", ["-T", place["NAME"], "-O", place["USER"], name], self._owner)
         return name
 
 
@@ -118,7 +153,7 @@ def _backup(name: str, copy: Path) -> Path:
     """Copy a SQLite database as it is at one moment; the original is only read."""
     if name in ("", ":memory:") or "mode=memory" in name:
         raise UsageError("the database is in memory: nothing in it can be copied; pass --settings with one on disk")
-    path = Path(name.removeprefix("file:").partition("?")[0])
+    path = Path(unquote(name.removeprefix("file:").partition("?")[0]) if name.startswith("file:") else name)
     if not path.is_file():
         raise UsageError(f"there is no database {path}: run manage.py migrate first")
     with path.open("rb") as file:

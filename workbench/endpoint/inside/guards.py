@@ -8,25 +8,41 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import sqlite3
 import sys
 import tempfile
-from typing import Any
+from typing import Any, Callable, Optional
+from urllib.parse import parse_qs, unquote
 
 from . import network, programs
 from .refusals import RefusedAct, count
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-#: Which arguments name an entry of a folder that is made or taken away, and which a file whose content may change.
+#: Which arguments name an entry of a folder that is made or taken away, each with the one that names the folder which a
+#: relative path begins at; and which a file whose content, rights or times may change.
 _ENTRIES = {
-    "os.remove": (0,),
-    "os.rename": (0, 1),
-    "os.mkdir": (0,),
-    "os.rmdir": (0,),
-    "os.link": (1,),
-    "os.symlink": (1,),
+    "os.remove": ((0, 1),),
+    "os.rename": ((0, 2), (1, 3)),
+    "os.mkdir": ((0, 2),),
+    "os.rmdir": ((0, 1),),
+    "os.link": ((1, 3),),
+    "os.symlink": ((1, 2),),
 }
-_CONTENTS = {"os.truncate": 0, "os.link": 0}
+_CONTENTS = {
+    "os.truncate": (0, None),
+    "os.link": (0, 2),
+    "os.chmod": (0, 2),
+    "os.chown": (0, 3),
+    "os.utime": (0, 3),
+    "os.chflags": (0, None),
+    "os.setxattr": (0, None),
+    "os.removexattr": (0, None),
+}
+#: Devices that keep nothing.
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty")
 _DATABASES: set[str] = set()
+#: Of the limits of a connection, the one to other databases that it may open besides.
+_SQLITE_LIMIT_ATTACHED = 7
 #: So many media files can be deleted or replaced in the private folder; folders beyond that stay as they are.
 MOST_MEDIA = 5_000
 
@@ -56,16 +72,16 @@ def _guard_files(private: str) -> None:
 
     def is_private(path: Any, entry: bool = False) -> bool:
         """Say whether a file, or the entry of a folder that names it, may change: links are followed."""
-        if isinstance(path, int):
+        text = f"/proc/self/fd/{path}" if isinstance(path, int) else os.path.abspath(os.fsdecode(path))
+        if text in _DEVICES:
             return True
-        folder, name = os.path.split(os.path.abspath(os.fsdecode(path)))
-        if folder.startswith(("/dev", "/proc")):
-            return True
+        folder, name = os.path.split(text)
         place = os.path.join(os.path.realpath(folder), name)
-        return (place if entry else os.path.realpath(place)).startswith(kept)
+        # What is in memory alone is gone with us.
+        return ((place if entry else os.path.realpath(place)) + os.sep).startswith((kept, "/memfd:"))
 
     def refuse(path: Any) -> None:
-        count("files", os.fsdecode(path))
+        count("files", os.fsdecode(path) if not isinstance(path, int) else "a file")
         place = os.fsdecode(path)
         raise RefusedAct(f"the study keeps files as they are: {place}", asks=place, does="writes to")
 
@@ -73,20 +89,90 @@ def _guard_files(private: str) -> None:
         if event == "open":
             path, mode, flags = args
             writes = set(mode) & set("wax+") if isinstance(mode, str) else (flags or 0) & _WRITES
-            if writes and path is not None and not is_private(path):
-                if not is_private(path, entry=True):
-                    refuse(path)
-                _detach(os.fsdecode(path))
+            if writes and path is not None and not isinstance(path, int):
+                may_change(path)
         elif event in _ENTRIES or event in _CONTENTS:
-            for place in _ENTRIES.get(event, ()):
-                if not is_private(args[place], entry=True):
-                    refuse(args[place])
-            if event in _CONTENTS and not is_private(args[_CONTENTS[event]]):
-                refuse(args[_CONTENTS[event]])
+            for number, folder in _ENTRIES.get(event, ()):
+                place = _from(args[number], args[folder])
+                if not is_private(place, entry=True):
+                    refuse(place)
+            if event in _CONTENTS:
+                named, begins = _CONTENTS[event]
+                may_change(args[named] if begins is None else _from(args[named], args[begins]))
+        elif event == "socket.bind" and isinstance(args[1], (str, bytes)) and args[1][:1] not in ("", "\0", b"", b"\0"):
+            if not is_private(args[1], entry=True):
+                refuse(args[1])
         elif event == "sqlite3.connect" and args:
             _check_database(args[0])
 
+    def may_change(path: Any) -> None:
+        if is_private(path):
+            return
+        if isinstance(path, int) or not is_private(path, entry=True):
+            refuse(path)
+        _detach(os.fsdecode(path))
+
     sys.addaudithook(audit)
+    _guard_unseen(is_private, refuse)
+
+
+def _from(path: Any, folder: Any) -> Any:
+    """Return a path that begins at an open folder as one that begins at the root."""
+    if isinstance(path, int) or not isinstance(folder, int) or folder < 0:
+        return path
+    return os.path.join(os.path.realpath(f"/proc/self/fd/{folder}"), os.fsdecode(path))
+
+
+def _guard_unseen(is_private: Callable[..., bool], refuse: Callable[[Any], None]) -> None:
+    """Guard what no audit event tells, or not wholly: files that begin at an open folder, pipes, the system's log."""
+    plain = os.open
+
+    def open_(path: Any, flags: int, mode: int = 0o777, *, dir_fd: Optional[int] = None) -> int:
+        if dir_fd is not None and flags & _WRITES and not is_private(_from(path, dir_fd)):
+            refuse(_from(path, dir_fd))
+        return plain(path, flags, mode, dir_fd=dir_fd)
+
+    os.open = open_
+    for name in ("mkfifo", "mknod"):
+        make = getattr(os, name, None)
+        if make is not None:
+
+            def made(path: Any, *args: Any, make: Any = make, dir_fd: Optional[int] = None, **options: Any) -> Any:
+                place = _from(path, dir_fd)
+                if not is_private(place, entry=True):
+                    refuse(place)
+                return make(path, *args, dir_fd=dir_fd, **options)
+
+            setattr(os, name, made)
+    for name in ("fchmod", "fchown"):
+        change = getattr(os, name, None)
+        if change is not None:
+
+            def changed(fd: int, *args: Any, change: Any = change) -> Any:
+                if not is_private(fd):
+                    refuse(fd)
+                return change(fd, *args)
+
+            setattr(os, name, changed)
+    connect = sqlite3.connect
+
+    def alone(*args: Any, **options: Any) -> Any:
+        """Open a database that can't open others besides."""
+        found = connect(*args, **options)
+        if hasattr(found, "setlimit"):
+            found.setlimit(_SQLITE_LIMIT_ATTACHED, 0)
+        return found
+
+    sqlite3.connect = sqlite3.dbapi2.connect = alone  # type: ignore[assignment]
+    try:
+        import syslog
+    except ImportError:
+        return
+
+    def log(*_: Any) -> None:
+        count("log")
+
+    syslog.syslog = log  # type: ignore[assignment]
 
 
 def _detach(link: str) -> None:
@@ -101,14 +187,12 @@ def _check_database(database: Any) -> None:
     if not isinstance(database, (str, bytes, os.PathLike)):
         return
     text = os.fsdecode(database)
+    mode = ""
     if text.startswith("file:"):
-        text = text[5:].partition("?")[0]
-        read_only = "mode=ro" in os.fsdecode(database)
-    else:
-        read_only = False
-    if text in ("", ":memory:") or read_only or os.path.realpath(text) in _DATABASES:
-        return
-    if text.startswith(":memory:") or "mode=memory" in os.fsdecode(database):
+        text, _, query = text[5:].partition("?")
+        text, modes = unquote(text), parse_qs(query).get("mode", [""])
+        mode = modes[0] if len(modes) == 1 else ""
+    if text in ("", ":memory:") or mode in ("ro", "memory") or os.path.realpath(text) in _DATABASES:
         return
     count("databases", text)
     raise PermissionError(f"the study opens copies alone, not {text}")
@@ -203,7 +287,11 @@ def _guard_storage(storage: Any, folder: str) -> None:
         return kept
 
     def keep(self: Any, name: str) -> None:
+        """Delete what was saved during the study alone."""
         count("media")
+        if name in saved:
+            saved.discard(name)
+            os.unlink(os.path.join(folder, str(name).lstrip("/")))
 
     storage.path, storage._save, storage.delete = private_path, private_save, keep
 

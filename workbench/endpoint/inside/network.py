@@ -119,13 +119,14 @@ def _place(address: Any) -> Optional[str]:
             return None
         host = os.fsdecode(address[0])
         return f"[{host}]:{address[1]}" if ":" in host else f"{host}:{address[1]}"
-    return os.fsdecode(address)
+    return os.fsdecode(address).replace("\0", "@")  # as the system's tools write a name that is no file's
 
 
 def _is_allowed(address: Any) -> bool:
     if isinstance(address, tuple):
         return (_host(os.fsdecode(address[0])), address[1]) in _allowed
-    return os.path.realpath(os.fsdecode(address)) in _allowed
+    path = os.fsdecode(address)
+    return "\0" not in path and os.path.realpath(path) in _allowed
 
 
 def _guard_names() -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from traffic import fine, fixed, views
+from traffic import fine, fixed, outside, views
 
 _PAGES = {
     "find/": "find",
@@ -19,6 +19,8 @@ _PAGES = {
 urlpatterns = [
     *(path(place, getattr(views, name)) for place, name in _PAGES.items()),
     *(path(f"{place}fixed/", getattr(fixed, name)) for place, name in _PAGES.items()),
+    path("unlocks/", outside.unlocks),
+    path("starts-a-program/", outside.starts_a_program),
     path("country/", fine.in_country),
     path("total/", fine.total),
     path("checksum/", fine.checksum),

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import errno
 import json
 import logging
 import math
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -46,9 +48,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _guarded(command: Callable[[], int]) -> int:
-    """Return a command's exit code; an error of the workbench is one line on stderr."""
+    """Return a command's exit code; an error of the workbench is one line on stderr, and so is an interrupt."""
     try:
-        return command()
+        code = command()
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        print("workbench: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # who read what we write wants no more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"workbench: {error.strerror}: {error.filename or 'what the results are written to'}", file=sys.stderr)
+        return 1
     except UsageError as error:
         print(f"workbench: {error}", file=sys.stderr)
         return 2

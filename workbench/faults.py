@@ -16,7 +16,7 @@ WORDS = {
     "n_plus_one_context_processor": "a query for each row (context processor)",
     "n_plus_one_middleware": "a query for each row (middleware)",
     "identical_queries": "the same query again and again",
-    "get_in_loop": "a get for each turn of a loop",
+    "get_in_loop": "a query for each turn of a loop",
     "missing_index_filter": "a filter without an index",
     "missing_index_order": "an order without an index",
     "len_of_queryset": "rows fetched to be counted",
@@ -33,11 +33,12 @@ WORDS = {
     "uncached_view": "a page that is the same for all, made each time",
     "uncached_fragment": "a part that is the same for all, made each time",
     "uncached_session": "the session, fetched by each request",
-    "no_conditional": "the same body sent again",
-    "no_compression": "a body sent as it is",
+    "no_conditional": "an unchanged answer sent again",
+    "no_compression": "an answer that is not compressed",
     "loader_off": "templates compiled by each request",
     "heavy_template": "a costly part of a template",
-    "python_serialisation": "rows made objects to be made data",
+    "slow_python": "a function that computes",
+    "python_serialisation": "rows serialised object by object",
 }
 
 
@@ -47,6 +48,6 @@ def words_for(kind: str) -> str:
     Examples
     --------
     >>> words_for("get_in_loop"), words_for("of_a_later_version")
-    ('a get for each turn of a loop', 'of a later version')
+    ('a query for each turn of a loop', 'of a later version')
     """
     return WORDS.get(kind, kind.replace("_", " "))

@@ -81,16 +81,22 @@ class WorkbenchMagics(Magics):
     def endpoint(self, line: str) -> Any:
         """Study one request of the Django project in the current folder, or in the folder that ``-p`` names.
 
-        ``%endpoint [-o] [-p PROJECT] [-u USER] [-b SECONDS] /path/``. ``-o`` returns the `EndpointStudy`, showing
+        ``%endpoint [-o] [-p PROJECT] [-u USER] [-b SECONDS] [-s SETTINGS] [-y PYTHON] [-m METHOD] [-d DATA]
+        [-a HOST:PORT,…] /path/``, as of the command ``workbench endpoint``. ``-o`` returns the `EndpointStudy`, showing
         nothing.
         """
-        usage = "%endpoint [-o] [-p PROJECT] [-u USER] [-b SECONDS] /path/"
-        options, path = _parsed(self, line, "op:u:b:", usage)
+        usage = "%endpoint [-o] [-p PROJECT] [-u USER] [-b SECONDS] [-s SETTINGS] [-y PYTHON] [-m METHOD] [-d DATA] "
+        usage += "[-a HOST:PORT,…] /path/"
+        options, path = _parsed(self, line, "op:u:b:s:y:m:d:a:", usage)
         budget_s = _budget_s(options, "60", "%endpoint -b 60 /path/")
         if not path.strip():
             raise UsageError(f"%endpoint what? Type {usage}")
         try:
-            study = study_endpoint(options.get("p", "."), path.strip(), user=options.get("u"), budget_s=budget_s)
+            study = study_endpoint(
+                options.get("p", "."), path.strip(), user=options.get("u"), settings=options.get("s"),
+                python=options.get("y"), method=options.get("m", "GET"), data=options.get("d"), budget_s=budget_s,
+                allow=options["a"].split(",") if "a" in options else (),
+            )  # fmt: skip
         except errors.WorkbenchError as error:
             raise UsageError(f"%endpoint: {error}") from error
         return _returned_or_shown(study, options)

@@ -112,7 +112,7 @@ def plot_shares(diagnoses: Sequence[Diagnosis]) -> Figure:
 @plot.register(EndpointStudy)
 def _(result: EndpointStudy) -> Figure:
     tried = [item for item in result.findings if item.tried_ms is not None and item.area != "http"][:MOST_FIXES]
-    together = [result.together] if result.together is not None and len(result.paying) > 1 else []
+    together = [result.together] if result.together is not None and result.together.kind == "together" else []
     figure, (axes,) = _figure(f"{result.path} as it is, and with each fix", height=1.2 + 0.42 * (1 + len(tried)))
     left = 0.0
     for part in REQUEST_PARTS:

@@ -586,8 +586,9 @@ class EndpointStudy(Result):
 
     @property
     def paying(self) -> tuple[Finding, ...]:
-        """The findings that pay, the largest saving first."""
-        return tuple(found for found in self.findings if found.verdict == "pays")
+        """The findings that pay: fixes of the code first, then caches, then what saves time on the clients' link."""
+        paying = (found for found in self.findings if found.verdict == "pays")
+        return tuple(sorted(paying, key=lambda found: {"caching": 1, "http": 2}.get(found.area, 0)))
 
     @property
     def verdict(self) -> str:
@@ -601,7 +602,8 @@ class EndpointStudy(Result):
             return f"{bound}; no fix that was tried pays"
         best = self.paying[0]
         link = ", the link counted" if best.area == "http" else ""
-        return f"{bound}; {words_for(best.kind)} at {best.place.near()} pays most: {best.saving}{link}"
+        pays = "pays most" if best.tried_ms == max(one.tried_ms or 0.0 for one in self.paying) else "pays"
+        return f"{bound}; {words_for(best.kind)} at {best.place.near()} {pays}: {best.saving}{link}"
 
     def tables(self) -> tuple[Rows, ...]:
         """Return findings, parts and statements."""
@@ -638,10 +640,23 @@ class EndpointStudy(Result):
             f"{self.status}", f"{number(self.wall_ms)} ms wall", f"{number(self.cpu_ms)} ms CPU",
             f"{self.queries} queries", f"{self.body_bytes:,} bytes",
         )  # fmt: skip
-        if self.together is None:
+        if self.together is None or self.together.kind != "together":
             return facts
         after = self.together.queries_after
-        return (*facts, f"all that pay, together: {self.together.saving}; queries {self.queries} → {after}")
+        all_of_them = f"all fixes of the code that pay, together: {self.together.saving}"
+        return (*facts, f"{all_of_them}; queries {self.queries} → {after}")
+
+    def _in_short(self, found: Finding) -> list[str]:
+        """Return a finding in two lines or three; what does not pay needs no fix."""
+        template = f", {Place(found.template, found.template_line).near()}" if found.template else ""
+        lines = [f"- {words_for(found.kind)} at {found.place.near() or self.path}{template}: {found.saving}"]
+        if found.verdict in ("does not", "harms"):
+            lines += [f"  {found.why}"] if found.why else []
+        else:
+            lines += [f"  {' '.join(line for line in found.fix.splitlines() if not line.startswith('#'))}"]
+        if found.verdict in ("harms", "can't be tried") and found.hazard:
+            lines += [f"  but: {found.hazard}"]
+        return lines
 
     def _repr_html_(self) -> str:
         return self.shown().html(_MOST_ROWS)
@@ -674,7 +689,5 @@ class EndpointStudy(Result):
             shown = self.paying[3:] if verdict == "pays" else [one for one in self.findings if one.verdict == verdict]
             if shown:
                 lines += ["", f"{title}:"]
-                lines += [
-                    f"- {words_for(one.kind)} at {one.place.near() or self.path}: {one.saving}" for one in shown[:6]
-                ]
+                lines += [line for one in shown[:6] for line in self._in_short(one)]
         return "\n".join([*lines, *([""] if self.notes else []), *(f"Note: {note}" for note in self.notes)])

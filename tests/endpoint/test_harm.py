@@ -1,9 +1,15 @@
 """What a studied view does to others: their servers see no connection, no program starts, nobody is signalled."""
 
+import contextlib
 import http.server
 import importlib.machinery
+import os
+import shutil
 import socket
+import sqlite3
+import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,6 +98,65 @@ def test_no_program_starts(library: Path, tmp_path: Path) -> None:
     study = studied(library, f"/starts-in-many-ways/?file={file}")
     assert (study.effects["processes"], study.effects["signals"], file.exists()) == (6, 2, False)
     assert any("processes kept from happening" in note for note in study.notes)
+
+
+def state_of(folder: Path) -> dict[str, tuple[object, ...]]:
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        told = path.lstat()
+        found[path.name] = (path.read_bytes() if path.is_file() else b"", told.st_mode, told.st_mtime_ns)
+    return found
+
+
+def test_files_stay_as_they_are_whatever_they_are_called_by(library: Path, tmp_path: Path) -> None:
+    for folder in (tmp_path / "victims", Path(tempfile.mkdtemp(dir="/dev/shm"))):
+        folder.mkdir(exist_ok=True)
+        (folder / "victim.txt").write_text("as it was")
+        with contextlib.closing(sqlite3.connect(folder / "victim.db")) as database:
+            database.execute("create table numbers (number)")
+        before = state_of(folder)
+        try:
+            study = studied(library, f"/writes-files-in-many-ways/?folder={folder}")
+            assert (study.status, state_of(folder)) == (200, before)
+            assert study.effects["files"] >= 10
+        finally:
+            shutil.rmtree(folder)
+
+
+def test_temporary_files_may_be_made(library: Path) -> None:
+    assert studied(library, "/uses-temporary-files/").status == 200
+
+
+def test_what_is_made_for_one_user_is_not_kept_for_all(library: Path) -> None:
+    study = studied(library, "/my-shelf/", user="ann")
+    found = [one for one in study.findings if one.kind == "uncached_fragment"]
+    assert [one.verdict for one in found] in ([], ["harms"])
+
+
+@pytest.mark.parametrize("path", ["/draws/", "/where-from/", "/mails/"])
+def test_pages_that_a_cache_would_change_are_not_to_be_cached(library: Path, path: str) -> None:
+    assert "uncached_view" not in {one.kind for one in studied(library, path).findings}
+
+
+def test_what_is_written_in_between_is_asked_for_with_good_reason(library: Path) -> None:
+    assert "identical_queries" not in {one.kind for one in studied(library, "/restocks/").findings}
+
+
+def test_a_page_that_answers_otherwise_after_some_requests_is_not_timed(library: Path) -> None:
+    with pytest.raises(TaskError, match=r"/limited/ answers 200 at first, and 429 at request \d+: it can't be timed"):
+        studied(library, "/limited/")
+
+
+def test_what_settings_start_ends_with_the_study(library: Path, tmp_path: Path) -> None:
+    name = f"sleep-{os.getpid()}"
+    shutil.copy("/bin/sleep", tmp_path / name)
+    (library / "starting.py").write_text(
+        "import subprocess\nfrom library_settings import *\n"
+        f"subprocess.Popen([{str(tmp_path / name)!r}, '100'], start_new_session=False)\n"
+    )
+    assert studied(library, "/fine/", settings="starting").status == 200
+    processes = subprocess.run(["ps", "-A", "-o", "args="], capture_output=True, text=True, check=True).stdout
+    assert not [one for one in processes.splitlines() if name in one and "<defunct>" not in one]
 
 
 def test_tasks_are_counted_and_their_broker_sees_no_connection(library: Path) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import re
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,7 @@ from workbench.endpoint.copies import Copies, PrivateFolder
 from workbench.endpoint.findings import Candidate, Trace, columns, find, indexes
 from workbench.endpoint.project import Project, find_project
 from workbench.errors import TaskError, UsageError
+from workbench.progress import progress_bar
 from workbench.records import provenance
 from workbench.results import EndpointStudy, Finding
 
@@ -26,8 +27,20 @@ USUAL_LINK_BITS = 20e6
 REQUESTS, WARM_UPS = 9, 2
 #: How often a request is recorded.
 RECORDS = 2
+#: A request that takes longer is made less often: so many times for the figures of the whole.
+SLOW_S, FEWEST_REQUESTS = 1.0, 3
+#: What a request of somebody else's holds.
+OTHER_HEADERS = {
+    "authorization": "Basic c29tZWJvZHk6ZWxzZQ==",
+    "cookie": "somebody=else",
+    "x-forwarded-for": "192.0.2.77",
+    "user-agent": "another",
+    "x-api-key": "another",
+}
 #: Fixes that change the code: those that pay are tried together too.
 _IN_CODE = ("lazy", "database", "templates", "python")
+#: A trial makes so many requests at least, and the last ones may end so many later than the budget.
+REQUESTS_A_TRIAL, PATIENCE = 9, 3
 #: A trial takes at least so long, however many there are.
 LEAST_TRIAL_S = 1.5
 #: A request may take so long, however small the budget.
@@ -51,6 +64,7 @@ def study_endpoint(
     hit_rate: float = 0.8,
     budget_s: float = 60.0,
     allow: Sequence[str] = (),
+    progress: bool = True,
 ) -> EndpointStudy:
     """Say what bounds one request of a Django project, and which fix pays: each is tried on a copy.
 
@@ -83,6 +97,8 @@ def study_endpoint(
         Seconds that trying may take.
     allow
         Servers that the view may ask, as in ``127.0.0.1:9000``: those where asking changes nothing.
+    progress
+        Draw a bar while fixes are tried, in a notebook or a terminal.
 
     Returns
     -------
@@ -107,12 +123,31 @@ def study_endpoint(
         raise UsageError("pass a hit rate from 0 to 1, a budget and a link above 0, and a round trip of 0 or more")
     if database not in ("copy", "readonly"):
         raise UsageError(f"database={database!r}: pass 'copy' or 'readonly'")
-    if wrong := [place for place in allow if not re.fullmatch(r"/.+|.+:\d+", place)]:
+    if user == "":
+        raise UsageError("user='': pass the name of a user, or none at all")
+    if not re.fullmatch(r"[A-Za-z]+", method):
+        raise UsageError(f"method={method!r}: pass GET, POST or another word of HTTP")
+    if unwritable := next((text for text in (path, data or "") if not _is_text(text)), None):
+        raise UsageError(f"{unwritable!r} is no text in UTF-8: pass what it stands for in %xx")
+    if wrong := [place for place in allow if not _is_place(place)]:
         raise UsageError(f"allow={wrong[0]!r}: pass a host and its port, as in 127.0.0.1:9000")
     request: trials.Request = {"path": path, "method": method.upper(), "data": data, "headers": {}}
     study = Study(find_project(project, settings, python), request, user, database == "readonly", tuple(allow))
     with study:
-        return study.made(rtt_s, link_bits or USUAL_LINK_BITS, hit_rate, budget_s)
+        return study.made(rtt_s, link_bits or USUAL_LINK_BITS, hit_rate, budget_s, progress=progress)
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_place(place: str) -> bool:
+    port = place.rpartition(":")[2]
+    return place.startswith("/") or bool(re.fullmatch(r".+:\d{1,5}", place) and int(port) < 65536)
 
 
 class Study:
@@ -123,6 +158,7 @@ class Study:
     ) -> None:
         self.project, self.request, self.user, self.read_only = project, request, user, read_only
         self.allow = allow
+        self.has_other = False
         self._stack = ExitStack()
 
     def __enter__(self) -> None:
@@ -131,6 +167,10 @@ class Study:
         except ChildError as error:
             self._stack.close()
             raise refusals.translated(error, self.project) from None
+        except OSError as error:
+            self._stack.close()
+            where = error.filename or "the temporary folder"
+            raise TaskError(f"the project can't be copied to {where}: {error.strerror}; TMPDIR names another") from None
         except BaseException:
             self._stack.close()
             raise
@@ -161,24 +201,32 @@ class Study:
         for child, place in zip(children, places, strict=True):
             child.send("setup", databases=place, track=child is not self.bare, read_only=self.read_only)
         for child, place in zip(children, places, strict=True):
-            _verify(child.reply()["connected"], place, self.read_only)
-        for child in children:
-            if self.user is not None:
+            ready = child.reply()
+            _verify(ready["connected"], place, self.read_only)
+            self.info["host"] = ready["host"]
+        if self.user is not None:
+            for child in children:
                 child.order("login", user=self.user)
+            self.has_other = all(
+                child.order("login_other", user=self.user)["found"] for child in (self.bare, self.fixed)
+            )
 
-    def made(self, rtt_s: float, link_bits: float, hit_rate: float, budget_s: float) -> EndpointStudy:
+    def made(
+        self, rtt_s: float, link_bits: float, hit_rate: float, budget_s: float, *, progress: bool
+    ) -> EndpointStudy:
         """Measure, record, find and try."""
         try:
-            return self._made(rtt_s, link_bits, hit_rate, time.monotonic() + budget_s)
+            return self._made(rtt_s, link_bits, hit_rate, time.monotonic() + budget_s, progress)
         except ChildError as error:
             raise refusals.translated(error, self.project) from None
 
-    def _made(self, rtt_s: float, link_bits: float, hit_rate: float, until_s: float) -> EndpointStudy:
+    def _made(self, rtt_s: float, link_bits: float, hit_rate: float, until_s: float, progress: bool) -> EndpointStudy:
         self.bare.wait_at_most(max(until_s - time.monotonic(), LEAST_PATIENCE_S))  # it is the first that is asked
         trace, arms, walls_s = self.look(rtt_s, link_bits, hit_rate)
         candidates = find(trace)
         arms.rivals = max(1, sum(bool(one.patches) for one in candidates) + 1)
-        findings, together, raw = _all_tried(arms, candidates, until_s)
+        with progress_bar(len(candidates), wanted=progress, unit="fix", desc="trying fixes") as bar:
+            findings, together, raw = _all_tried(arms, candidates, until_s, bar.update)
         return EndpointStudy(
             path=self.request["path"],
             status=arms.status,
@@ -200,33 +248,52 @@ class Study:
 
     def look(self, rtt_s: float, link_bits: float, hit_rate: float) -> tuple[Trace, trials.Arms, list[float]]:
         """Make the request and record it: what findings come from, what they are tried with, seconds of bare ones."""
+        began_s = time.monotonic()
         status, body, reply = trials.body_of(self.bare, self.request)
-        refusals.refuse_status(status, reply, self.request["path"], self.user, self.info)
-        sample = self._warmed(body)
-        times = [
-            self.bare.order("request", request=self.request, times=1, body=False)["times"][0] for _ in range(REQUESTS)
-        ]
+        refusals.refuse_status(status, reply, self.request, self.user, self.info)
+        first_s = time.monotonic() - began_s
+        sample = self._warmed(body, WARM_UPS if first_s < SLOW_S else 1)
+        times: list[list[float]] = []
+        for _ in range(REQUESTS if first_s < SLOW_S else FEWEST_REQUESTS):
+            again = self.bare.order("request", request=self.request, times=1, body=False)
+            refusals.refuse_change(again, status, self.request["path"], len(times) + 1 + len(sample) // 2)
+            times.append(again["times"][0])
         asks_servers = any("sqlite3" not in one["ENGINE"] for one in self.info["databases"].values())
         waits = asks_servers or trials.has_waits(times)
         walls_s = [trials.seconds_of([one], waits) for one in times]
         cpu_s = statistics.median(one[1] for one in times)
-        records = [self.recorder.order("record", request=self.request, patches=[], plans=True) for _ in range(RECORDS)]
+        records = [
+            self.recorder.order("record", request=self.request, patches=[], plans=True)
+            for _ in range(RECORDS if first_s < SLOW_S else 1)
+        ]
+        refusals.refuse_change(
+            {"statuses": [one["status"] for one in records]}, status, self.request["path"], len(times) + 2
+        )
         seen = min(records, key=lambda record: float(record["cpu_s"]))  # the one that was disturbed least
-        trace = self._trace(seen, waits, walls_s, cpu_s, reply, rtt_s, link_bits, hit_rate)
+        alike = len({*sample}) == 1 and self._is_for_all(sample[0], status)
+        trace = self._trace(seen, waits, walls_s, cpu_s, {**reply, "alike": alike}, rtt_s, link_bits, hit_rate)
         arms = trials.Arms(
             bare=self.bare, fixed=self.fixed, request=self.request, wall_s=trace.wall_ms / 1e3, link_bits=link_bits,
-            body_bytes=reply["bytes"], rivals=1, status=status, waits=waits, sample=sample,
+            body_bytes=reply["bytes"], rivals=1, status=status, waits=waits, sample=sample, has_other=self.has_other,
         )  # fmt: skip
         return trace, arms, [one[0] for one in times]
 
-    def _warmed(self, body: bytes) -> list[bytes]:
+    def _warmed(self, body: bytes, times: int) -> list[bytes]:
         """Warm all children up, and return bare answers of two of them: in what they differ means nothing."""
         bodies = [body]
         for child in (self.bare, self.fixed):
-            for _ in range(WARM_UPS):
+            for _ in range(times):
                 bodies.append(trials.body_of(child, self.request)[1])
-        self.recorder.order("request", request=self.request, times=WARM_UPS, body=False)
+        self.recorder.order("request", request=self.request, times=times, body=False)
         return bodies[1:]
+
+    def _is_for_all(self, body: bytes, status: int) -> bool:
+        """Say whether somebody else, from elsewhere, gets the same answer."""
+        if self.request["method"] != "GET" or self.user is not None:
+            return False
+        other = {**self.request, "headers": OTHER_HEADERS, "remote": "192.0.2.77"}
+        reply = trials.body_of(self.bare, other)
+        return reply[:2] == (status, body)
 
     def _trace(
         self,
@@ -240,18 +307,19 @@ class Study:
         hit_rate: float,
     ) -> Trace:
         bare = columns.targets(seen)
-        reads = self.recorder.order("record", request=self.request, patches=bare, plans=False) if bare else None
+        reads = self._reads(bare) if bare and walls_s[0] < SLOW_S else None
         counted = {
             (table, column): self.recorder.order("selectivity", table=table, column=column)
             for table, column in indexes.wanted(seen)
         }
-        info = {**self.info, **self.recorder.order("templates"), "calls": {"calls": [], "wall_s": 1.0}}
-        if self.user is not None and self.request["method"] == "GET":
+        info = {**self.info, **self.recorder.order("templates")}
+        info["calls"] = {"calls": [], "wall_s": 1.0, "computing": []}
+        if self.request["method"] == "GET" and walls_s[0] < SLOW_S:
             info["calls"] = self.recorder.order("calls", request=self.request, user=self.user)
         info |= self.recorder.order(
             "settings_lines",
             names={
-                "session_line": r"^SESSION_ENGINE\b",
+                "session_line": r"^\s*SESSION_ENGINE\b|SessionMiddleware",
                 "loaders_line": r"[\"']loaders[\"']",
                 "databases_line": r"^\s*DATABASES\b",
             },
@@ -275,6 +343,16 @@ class Study:
             hit_rate=hit_rate,
             selectivity=counted,
         )
+
+    def _reads(self, patches: list[dict[str, Any]]) -> dict[str, Any] | None:
+        """Record the request with rows that hold their keys alone; None where it does not work so."""
+        try:
+            found: dict[str, Any] = self.recorder.order("record", request=self.request, patches=patches, plans=False)
+        except ChildError as error:
+            if error.kind != "failed":
+                raise
+            return None
+        return found if found["status"] < 400 else None
 
     def _notes(self, trace: Trace) -> tuple[str, ...]:
         others = f"all but {', '.join(self.allow)}" if self.allow else "all"
@@ -300,7 +378,7 @@ def _verify(connected: dict[str, str], places: dict[str, Any], read_only: bool) 
 
 
 def _all_tried(
-    arms: trials.Arms, candidates: list[Candidate], until_s: float
+    arms: trials.Arms, candidates: list[Candidate], until_s: float, tell: Callable[[], object]
 ) -> tuple[tuple[Finding, ...], Finding | None, dict[str, list[float]]]:
     """Try all candidates that can be, and those that pay together."""
     findings: list[Finding] = []
@@ -309,9 +387,13 @@ def _all_tried(
     promising = {id(one): _weight(arms, one) for one in candidates if one.patches}
     waiting = sum(promising.values()) + 1
     for candidate in candidates:
+        tell()
         finding = candidate.finding
         if not candidate.patches:
             findings.append(dataclasses.replace(finding, verdict="can't be tried"))
+            continue
+        if time.monotonic() + REQUESTS_A_TRIAL * arms.wall_s > until_s + PATIENCE * arms.wall_s:
+            findings.append(dataclasses.replace(finding, verdict="can't be tried", hazard=trials.TIME_WAS_UP))
             continue
         weight = promising[id(candidate)]
         share_s = max(LEAST_TRIAL_S, (until_s - time.monotonic()) * weight / waiting)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from workbench.errors import TaskError
+from workbench.errors import TaskError, UsageError
 from workbench.masking import masked
+from workbench.proc import descendants
 
 START = Path(__file__).parent / "inside" / "start.py"
 #: What a child is not to inherit: it would load this process's packages, or behave as under a test.
@@ -47,10 +50,15 @@ class Child:
         environment = {key: value for key, value in os.environ.items() if key not in NOT_INHERITED}
         environment |= {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
         with theirs, self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [python, str(START), str(theirs.fileno()), str(os.getpid())],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[theirs.fileno()], env=environment,
-            )  # fmt: skip
+            try:
+                self._process = subprocess.Popen(
+                    [python, str(START), str(theirs.fileno()), str(os.getpid())], stdin=subprocess.DEVNULL, stdout=log,
+                    stderr=log, pass_fds=[theirs.fileno()], env=environment, start_new_session=True,
+                )  # fmt: skip
+            except OSError as error:
+                ours.close()
+                why = f"{python} can't be run: {error.strerror}"
+                raise UsageError(f"{why}; pass --python with an interpreter") from None
         self._socket = ours
         self.wait_at_most(ORDER_S)
         self._lines = ours.makefile("rw", encoding="utf-8", newline="\n")
@@ -93,7 +101,10 @@ class Child:
             line = ""
         if not line:
             raise self._gone()
-        reply = json.loads(line)
+        try:
+            reply = json.loads(line)
+        except json.JSONDecodeError:
+            raise ChildError("gone", "the project wrote into a file that is not its own: our talk with it") from None
         if "error" in reply:
             raise ChildError(reply["error"], reply["text"])
         return reply["done"]
@@ -104,11 +115,16 @@ class Child:
         return self.reply()
 
     def close(self) -> None:
-        """End the process at once: nothing in it is worth keeping."""
-        if self._process.poll() is None:
-            self._process.kill()
+        """End the process, and what the project started beside it, at once: nothing in it is worth keeping."""
+        below = descendants(self._process.pid)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        for pid in below:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self._process.wait()
-        self._lines.close()
+        with suppress(OSError):  # what was to be written has no reader any more
+            self._lines.close()
         self._socket.close()
 
     def _gone(self) -> ChildError:

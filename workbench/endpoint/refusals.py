@@ -16,6 +16,8 @@ def translated(error: ChildError, project: Project) -> WorkbenchError:
         return UsageError(f"Django is not installed for {project.python}: pass --python with the project's interpreter")
     if error.kind == "missing package":
         return UsageError(f"{text} is not installed for {project.python}: pass --python with the project's interpreter")
+    if error.kind == "settings" and text.startswith("SyntaxError"):
+        return UsageError(f"the settings {project.settings} can't be imported: {text}")
     if error.kind == "settings":
         if text.startswith("ModuleNotFoundError"):
             return UsageError(f"{project.settings} can't be imported by {project.python}: {text}")
@@ -29,8 +31,17 @@ def translated(error: ChildError, project: Project) -> WorkbenchError:
     return TaskError(text)
 
 
-def refuse_status(status: int, reply: dict[str, Any], path: str, user: str | None, info: dict[str, Any]) -> None:
-    """Refuse an answer that is not worth studying."""
+def refuse_change(reply: dict[str, Any], status: int, path: str, number: int) -> None:
+    """Refuse a page that answers otherwise after some requests, such as one that lets few through."""
+    if others := [other for other in reply["statuses"] if other != status]:
+        raise TaskError(f"{path} answers {status} at first, and {others[0]} at request {number}: it can't be timed")
+
+
+def refuse_status(
+    status: int, reply: dict[str, Any], request: dict[str, Any], user: str | None, info: dict[str, Any]
+) -> None:
+    """Refuse an answer that is not worth studying; what is sent to a page may well lead to another one."""
+    path = request["path"]
     if 200 <= status < 300:
         return
     place = reply["headers"].get("location", "")
@@ -38,9 +49,15 @@ def refuse_status(status: int, reply: dict[str, Any], path: str, user: str | Non
     if 300 <= status < 400:
         if "login" in place or (info["login_url"] and info["login_url"] in place):
             raise UsageError(f"{path} asks for a login: {hint}")
+        if request["method"] != "GET" and place:
+            return
+        if status == 304 or not place:
+            raise UsageError(f"{path} answers {status}, without a body: there is nothing to study")
         raise UsageError(f"{path} redirects to {place.partition('?')[0]}: pass that path")
     if status in (401, 403):
         raise UsageError(f"{path} answers {status}: {hint}")
+    if status == 400 and not reply["failure"]:
+        raise TaskError(f"{path} answers 400: is the data what the view wants? Its host was {info['host']}")
     if status == 404:
         raise UsageError(f"{path} answers 404: no view, or nothing there; pass a path of the project")
     failure, refused = reply["failure"], reply["refused"]

@@ -10,6 +10,7 @@ import random
 import re
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +28,7 @@ TRIES = 3
 LEAST = 1.02
 #: A gain that may be this large is not called none.
 WORTH = 1.1
+TIME_WAS_UP = "time was up before its saving was known: pass a larger --budget"
 #: An interval this narrow needs no more rounds.
 PRECISION = 0.03
 #: A saving is told when its ratio is known this well, or time is up.
@@ -52,6 +54,7 @@ class Arms:
     status: int = 200
     waits: bool = True
     sample: Sequence[bytes] = ()
+    has_other: bool = False
     random: random.Random = field(default_factory=lambda: random.Random(0))
 
     @property
@@ -65,8 +68,21 @@ def body_of(child: Child, request: Request) -> tuple[int, bytes, dict[str, Any]]
     reply = child.order("request", request=request, times=1, body=True)
     body = base64.b64decode(reply.pop("body"))
     if reply["headers"].get("content-encoding") == "gzip":
-        body = gzip.decompress(body)
+        with suppress(OSError, EOFError):  # a body that only says so is compared as it is
+            body = gzip.decompress(body)
     return reply["status"], body, reply
+
+
+def same_status(reply: dict[str, Any], status: int) -> None:
+    """Refuse times of answers that are not what is studied.
+
+    Raises
+    ------
+    ChildError
+        Another status than the first request's.
+    """
+    if others := [other for other in reply["statuses"] if other != status]:
+        raise ChildError("status", f"it answers {others[0]} after some requests, not {status}")
 
 
 def same_but_for_tokens(bare: Sequence[bytes], answer: bytes) -> bool:
@@ -129,7 +145,15 @@ def _tried(arms: Arms, candidate: Candidate, share_s: float) -> tuple[Finding, d
     finding = candidate.finding
     request = {**arms.request, "headers": {**arms.request.get("headers", {}), **candidate.headers}}
     body_of(arms.fixed, request)  # fills what the fix fills: a cache, the loader
-    reply, same = _compared(arms, request)
+    reply, same = _compared(arms, arms.request, request)
+    if same and candidate.shared:
+        if not arms.has_other:
+            why = "there is nobody else to ask whether the answer is the same for all: it needs another such user"
+            return dataclasses.replace(finding, verdict="can't be tried", hazard=why), {}
+        others = {"as_other": True}
+        if not _compared(arms, arms.request | others, request | others)[1]:
+            why = f"another user gets what was made for this one; {finding.hazard}"
+            return dataclasses.replace(finding, verdict="harms", same_answer=False, hazard=why), {}
     after = len(arms.fixed.order("record", request=request, patches=[], plans=False)["queries"])
     finding = dataclasses.replace(finding, same_answer=same, queries_after=after)
     if not same:
@@ -137,7 +161,7 @@ def _tried(arms: Arms, candidate: Candidate, share_s: float) -> tuple[Finding, d
     if after >= finding.queries_before and any(
         patch["do"] in ("relations", "preload", "memo") for patch in candidate.patches
     ):
-        why = "a stand-in for the fix saves no query here: what is asked for is filtered or sorted each time"
+        why = "what was put in its place here saves no query: by hand it may"
         return dataclasses.replace(
             finding, verdict="can't be tried", queries_after=None, same_answer=None, hazard=why
         ), {}
@@ -147,13 +171,14 @@ def _tried(arms: Arms, candidate: Candidate, share_s: float) -> tuple[Finding, d
     return _judged(arms, finding, candidate, found), {"bare": bare_s, "fixed": fixed_s}
 
 
-def _compared(arms: Arms, request: Request) -> tuple[dict[str, Any], bool]:
+def _compared(arms: Arms, bare: Request, request: Request) -> tuple[dict[str, Any], bool]:
     """Compare an answer with bare ones of the same moment: pages tell how long ago something was."""
     for _ in range(TRIES):
-        before = body_of(arms.bare, arms.request)[1]
+        before = body_of(arms.bare, bare)[1]
         status, body, reply = body_of(arms.fixed, request)
-        fresh = [before, body_of(arms.bare, arms.request)[1]]
-        if status == arms.status and any(same_but_for_tokens([*fresh, *older], body) for older in ([], arms.sample)):
+        fresh = [before, body_of(arms.bare, bare)[1]]
+        older = arms.sample if bare is arms.request else ()
+        if status == arms.status and any(same_but_for_tokens([*fresh, *known], body) for known in ([], older)):
             return reply, True
     return reply, False
 
@@ -173,6 +198,8 @@ def alternated(
         for fixed in arms.random.sample((False, True), 2):
             child, asked = (arms.fixed, request) if fixed else (arms.bare, arms.request)
             reply = child.order("request", request=asked, times=arms.times, body=False)
+            if not candidate.conditional or not fixed:
+                same_status(reply, arms.status)
             link_s = reply["bytes"] * 8 / arms.link_bits if candidate.on_link else 0.0
             times[fixed].append(seconds_of(reply["times"], arms.waits) / arms.times + link_s)
         rounds = len(times[True])
@@ -198,8 +225,7 @@ def saved_ms(whole_ms: float, ratio: Interval) -> tuple[float, float, float]:
 def _judged(arms: Arms, finding: Finding, candidate: Candidate, found: Interval) -> Finding:
     """Return a finding with its saving of the page's time, and its verdict."""
     if not 0 < found.low <= found.high < math.inf or found.low <= LEAST < WORTH <= found.high:
-        why = "time was up before its saving was known: pass a larger --budget"
-        return dataclasses.replace(finding, verdict="can't be tried", hazard=why)
+        return dataclasses.replace(finding, verdict="can't be tried", hazard=TIME_WAS_UP)
     link_s = arms.body_bytes * 8 / arms.link_bits if candidate.on_link else 0.0
     saved, low, high = saved_ms(candidate.share * (arms.wall_s + link_s) * 1e3, found)
     verdict = "pays" if found.low > LEAST else "harms" if found.high < 1 / LEAST else "does not"

@@ -37,6 +37,7 @@ DETECTORS = (
     caching.heavy_template,
     caching.fragment,
     caching.function,
+    caching.slow_python,
     caching.serialisation,
     transfer.conditional,
     transfer.compression,

@@ -16,6 +16,8 @@ LEAST_MS, HIT_MS = 2.0, 0.7
 HEAVY = 0.3
 #: The share of serialising alone, and of a function that is the same for all, that is worth a change.
 OWN, MOST = 0.35, 0.5
+#: The share of the time, and the milliseconds, that a function computes by itself which is worth a look.
+COMPUTES, COMPUTES_MS = 0.4, 8.0
 #: A template that is rendered so often in one page is in a loop.
 OFTEN = 50
 
@@ -31,6 +33,8 @@ def view(trace: Trace) -> Iterator[Candidate]:
         or per_user
         or cached
         or trace.writes
+        or trace.seen["effects"]
+        or not trace.answer["alike"]
         or trace.seen["upstream"]
         or trace.least_ms < LEAST_MS
     ):
@@ -41,10 +45,10 @@ def view(trace: Trace) -> Iterator[Candidate]:
         finding=Finding(
             area="caching",
             kind="uncached_view",
-            file=trace.response[0],
-            line=trace.response[1],
+            file=trace.view["file"],
+            line=trace.view["line"],
             why=f"nobody is logged in, and every request takes {number(trace.wall_ms)} ms",
-            fix="from django.views.decorators.cache import cache_page\n@cache_page(60)",
+            fix="from django.views.decorators.cache import cache_page\n" + _cached(trace.view),
             hazard=f"answers may be a minute old; counted with {trace.hit_rate:.0%} hits",
             **around(trace.hit_rate * (trace.wall_ms - HIT_MS)),
         ),
@@ -57,6 +61,13 @@ def view(trace: Trace) -> Iterator[Candidate]:
         ),
         share=trace.hit_rate,
     )
+
+
+def _cached(view: dict[str, Any]) -> str:
+    """Write how a view is kept: a class's in the list of URLs."""
+    if view["class"]:
+        return f"path(…, cache_page(60)({view['name']}.as_view()))  # in urls.py"
+    return "@cache_page(60)"
 
 
 def session(trace: Trace) -> Iterator[Candidate]:
@@ -147,6 +158,7 @@ def fragment(trace: Trace) -> Iterator[Candidate]:
                 ),
                 patches=(_kept_node(node, once=False),) if trace.info["cached"] else (),
                 share=trace.hit_rate,
+                shared=True,
             )
             return
 
@@ -178,6 +190,30 @@ def function(trace: Trace) -> Iterator[Candidate]:
                 ),
                 patches=({"do": "cached_function", "function": call["function"], "name": call["name"]},),
                 share=trace.hit_rate,
+                shared=True,
+            )
+            return
+
+
+def slow_python(trace: Trace) -> Iterator[Candidate]:
+    """Find a function of the user's that computes for a good part of the request."""
+    for found in trace.info["calls"]["computing"]:
+        cost = found["share"] * trace.cpu_ms
+        if found["share"] >= COMPUTES and cost >= COMPUTES_MS:
+            file, line, name = found["line"]
+            times = f", called {found['times']:,} times" if found["times"] > 1 else ""
+            yield Candidate(
+                finding=Finding(
+                    area="python",
+                    kind="slow_python",
+                    file=file,
+                    line=line,
+                    why=f"{name}() computes for {number(cost)} ms of {number(trace.wall_ms)}{times}",
+                    fix="# which of its lines, and what of it repeats:\nworkbench diagnose file.py:function",
+                    predicted_ms=cost / 2,
+                    predicted_low=0.0,
+                    predicted_high=cost,
+                )
             )
             return
 

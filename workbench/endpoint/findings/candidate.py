@@ -24,6 +24,8 @@ class Candidate:
         What a client sends that makes use of the fix.
     on_link
         Whether the time that the answer takes on the link counts.
+    shared
+        Whether one user gets what was made for another: then a second one is asked, too.
     conditional
         Whether the client has the answer already, and asks whether it has changed.
     """
@@ -33,4 +35,5 @@ class Candidate:
     share: float = 1.0
     headers: dict[str, str] = field(default_factory=dict)
     on_link: bool = False
+    shared: bool = False
     conditional: bool = False

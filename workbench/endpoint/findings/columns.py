@@ -66,10 +66,12 @@ def columns(trace: Trace) -> Iterator[Candidate]:
 
 
 def _touched(reads: dict[str, Any], rows: int) -> int:
-    """Return how many rows are read, a column or two to choose or sort by left out."""
-    counts = [known["objects"] for known in reads.values()]
-    few = [count for count in counts if count < FEW_READ * rows]
-    return max(few if few and len(counts) - len(few) <= 2 else counts, default=0)
+    """Return how many rows are read, a column or two to choose or sort by left out: no template shows these."""
+    few, of_most = list[dict[str, Any]](), list[dict[str, Any]]()
+    for known in reads.values():
+        (few if known["objects"] < FEW_READ * rows else of_most).append(known)
+    chosen_by = len(of_most) <= 2 and not any(template for known in of_most for _, template, *_ in known["lines"])
+    return max((known["objects"] for known in (few if few and chosen_by else reads.values())), default=0)
 
 
 def _sum(trace: Trace, fetch: dict[str, Any], reads: dict[str, Any], cost: float) -> Candidate | None:
@@ -91,7 +93,7 @@ def _sum(trace: Trace, fetch: dict[str, Any], reads: dict[str, Any], cost: float
             line=line,
             why=f"{fetch['rows']:,} rows of {fetch['model']} are fetched to add up {name}",
             fix=f'from django.db.models import Sum\nqueryset.aggregate(total=Sum("{name}"))["total"] or 0',
-            hazard="an empty table gives None",
+            hazard="an empty table gives None, and a Decimal may have more digits",
             **around(cost - QUERY_MS),
         )
     )
@@ -109,6 +111,7 @@ def _rows(trace: Trace, fetch: dict[str, Any], touched: int, relations: set[str]
             line=line,
             why=f"{fetch['rows']:,} rows of {fetch['model']} are fetched, {touched:,} are read",
             fix=f"queryset[:{touched}]  # or filter() what is wanted, in the database",
+            hazard="whatever else looks at the rows gets fewer of them",
             **around(cost * (1 - touched / fetch["rows"])),
         ),
         patches=({**fetch_of(fetch), "do": "limit", "rows": touched},) if fetch["page"] == [0, touched] else (),

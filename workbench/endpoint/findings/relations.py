@@ -12,6 +12,8 @@ from workbench.results import Finding
 SINGLE = ("fk", "one", "inheritance")
 #: A query costs so much more than is timed around it: signals, garbage and, where many are related, a manager.
 BESIDE, BESIDE_MANY = 1.1, 1.3
+#: What a number by its key costs of what an object does.
+COUNTED = 0.3
 _KINDS = {
     "fk": "n_plus_one_fk",
     "one": "n_plus_one_reverse",
@@ -84,7 +86,9 @@ def _candidate(trace: Trace, group: list[Any]) -> Candidate:
     how = "select_related" if joins else "prefetch_related"
     saved = sum(map(trace.cost_ms, queries)) * (BESIDE if kind in SINGLE else BESIDE_MANY)
     rows = root["rows"] if joins else max(page_rows or root["rows"], sum(one["rows"] for one in fetched))
-    cost = ROW_MS * rows + (0.0 if joins else QUERY_MS)
+    counts = "__" not in path and kind in ("reverse", "m2m") and bool(fetched) and not page_rows
+    counts = counts and not filtered and all(one["how"] == "count" for one in fetched)
+    cost = ROW_MS * (COUNTED * root["rows"] if counts else rows) + (0.0 if joins else QUERY_MS)
     finding = Finding(
         area="database",
         kind=_kind(queries, path, kind),
@@ -93,12 +97,17 @@ def _candidate(trace: Trace, group: list[Any]) -> Candidate:
         template=template,
         template_line=template_line,
         why=f"{len(queries)} queries, one for {path.replace('__', '.')} of each {root['model']}",
-        fix=_fix(root["model"], how, path, filtered, bool(page_rows)),
+        fix=_counted(root["model"], path)
+        if counts
+        else _fix(root["model"], how, path, filtered, bool(page_rows), trace.view if root["made"] is None else {}),
         **around(saved - cost),
-        hazard="" if joins else "objects of the relation are all held in memory",
+        hazard="" if joins or counts else "objects of the relation are all held in memory",
     )
     if filtered:
         return Candidate(finding=finding)
+    if counts:
+        counted = {**fetch_of(root), "do": "counts", "sliced": root["sliced"], "relation": path}
+        return Candidate(finding=finding, patches=(counted,))
     patch = {
         **fetch_of(root),
         "do": "page_relations" if page_rows else "relations",
@@ -134,8 +143,20 @@ def _kind(queries: list[dict[str, Any]], path: str, kind: str) -> str:
     return "n_plus_one_nested" if "__" in path else _KINDS[kind]
 
 
-def _fix(model: str, how: str, path: str, filtered: bool, paged: bool) -> str:
+def _counted(model: str, path: str) -> str:
     name = model.rpartition(".")[2]
+    grouped = f'{name}.objects.filter(pk__in=…).values_list("pk").annotate(Count("{path.removesuffix("_set")}"))'
+    return f"counts = dict({grouped})  # once\ncounts[one.pk]  # in the place of one.{path}.count()"
+
+
+def _fix(model: str, how: str, path: str, filtered: bool, paged: bool, view: dict[str, Any]) -> str:
+    name = model.rpartition(".")[2]
+    if view.get("admin") and not filtered:
+        if how == "select_related":
+            return f'# in {view["name"]}:\nlist_select_related = ["{path}"]'
+        return (
+            f'# in get_queryset() of {view["name"]}:\nreturn super().get_queryset(request).prefetch_related("{path}")'
+        )
     if paged and not filtered:
         return (
             f"# where a page is cut from the list of {name}, which was fetched before:\n"

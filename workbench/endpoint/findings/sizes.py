@@ -11,19 +11,24 @@ from workbench.views import number
 
 #: An offset from which on skipping rows costs; fewer rows than that are as well fetched as counted.
 DEEP, MANY = 1000, 20
+#: A page of so small a share of the rows is better fetched by itself.
+SMALL = 0.5
 
 
 def sizes(trace: Trace) -> Iterator[Candidate]:
     """Find ``len`` and ``bool`` of querysets whose rows nobody uses."""
     for access in trace.seen["accesses"]:
         number = access["fetch"]
-        if number is None or trace.seen["uses"].get(str(number)) or trace.fetches[number]["rows"] < MANY:
+        if number is None or trace.fetches[number]["rows"] < MANY:
             continue
         fetch = trace.fetches[number]
+        uses, page = trace.seen["uses"].get(str(number)), fetch["page"]
+        if uses and (uses != ["__getitem__"] or not page or page[1] > SMALL * fetch["rows"]):
+            continue
         length = access["how"] == "__len__"
         made = access["line"] if access["direct"] else fetch["made"]
         file, line = (made[0], made[1]) if made else trace.place_of(fetch)
-        cost = trace.fetch_ms(fetch)
+        cost = trace.fetch_ms(fetch) * (1 - page[1] / fetch["rows"] if uses else 1)
         yield Candidate(
             finding=Finding(
                 area="lazy", kind="len_of_queryset" if length else "bool_of_queryset", file=file, line=line,

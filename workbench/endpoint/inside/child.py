@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import socket
 import sys
-from typing import Any, Callable
+from typing import Any, Callable, Optional
+from urllib.parse import quote
 
 from . import guards, network, programs, refusals
-from .calls import Calls
+from .calls import Calls, computing
 from .drive import Driver, EndlessError, as_reply
 from .origins import Origins
 from .patches import Arm
 from .places import Places
 from .record import Recorder
+
+#: How statements begin that a database which is only read may be asked, and what would let them write.
+_READS = ("select", "show", "set ", "with", "explain", "savepoint", "release", "rollback")
+_UNLOCKS = re.compile(
+    r"transaction_read_only|\bset_config\s*\(|\bdblink\w*\s*\(|^set\b.*(?:read\s+write|characteristics)", re.DOTALL
+)
+#: What settings and their project may replace in the modules.
+_dumps, _loads = json.dumps, json.loads
 
 
 class Refused(Exception):  # noqa: N818
@@ -57,7 +67,7 @@ class Project:
         return {
             "django": django.get_version(), "python": sys.version.split()[0], "debug": bool(loaded.DEBUG),
             "databases": {
-                alias: {name: str(known.get(name) or "") for name in names} for alias, known in databases.items()
+                alias: {name: _absolute(known, name) for name in names} for alias, known in databases.items()
             },
             "middleware": list(loaded.MIDDLEWARE), "session_engine": loaded.SESSION_ENGINE,
             "login_url": str(loaded.LOGIN_URL), "apps": list(loaded.INSTALLED_APPS),
@@ -100,19 +110,36 @@ class Project:
         programs.project_has_started()
         refusals.counts.clear()
         refusals.refused.clear()
-        return {"connected": where}
+        return {"connected": where, "host": self.driver.host}
 
     def login(self, user: str) -> dict[str, Any]:
         """Log a user in."""
         from django.core.exceptions import ObjectDoesNotExist
 
         try:
-            self.driver.login(user)
+            self.driver.cookies |= self.driver.login(user)
         except ObjectDoesNotExist:
             raise Refused("no user", user) from None
         except Exception as error:
             raise Refused("login", _told(error, self.places)) from None
         return {}
+
+    def login_other(self, user: str) -> dict[str, Any]:
+        """Log somebody else in, who may as much; say whether there is one."""
+        from django.contrib.auth import get_user_model
+
+        users = get_user_model()._default_manager
+        try:
+            me = users.get_by_natural_key(user)
+            rights = {
+                name: getattr(me, name) for name in ("is_active", "is_staff", "is_superuser") if hasattr(me, name)
+            }
+            other = users.filter(**rights).exclude(pk=me.pk).order_by("pk").first()
+            if other is not None:
+                self.driver.others_cookies = self.driver.login(other.get_username())
+        except Exception:
+            return {"found": False}
+        return {"found": other is not None}
 
     def view_of(self, path: str) -> dict[str, Any]:
         """Say which function answers a path."""
@@ -123,14 +150,16 @@ class Project:
         try:
             match = resolve(path.partition("?")[0])
         except Exception:
-            return {"file": "", "line": 0, "name": ""}
-        view = getattr(match.func, "view_class", None) or getattr(match.func, "cls", None) or match.func
-        view = inspect.unwrap(view)
+            return {"file": "", "line": 0, "name": "", "admin": False, "class": False}
+        admin = getattr(match.func, "model_admin", None)
+        made = getattr(match.func, "view_class", None) or getattr(match.func, "cls", None)
+        view = type(admin) if admin is not None else made or inspect.unwrap(match.func)
         try:
             file, line = inspect.getsourcefile(view) or "", inspect.getsourcelines(view)[1]
         except (TypeError, OSError):
             file, line = "", 0
-        return {"file": file, "line": line, "name": getattr(view, "__name__", "")}
+        kinds = {"admin": admin is not None, "class": inspect.isclass(view)}
+        return {"file": file, "line": line, "name": getattr(view, "__name__", ""), **kinds}
 
     def templates(self) -> dict[str, Any]:
         """Say whether the cached template loader is at work."""
@@ -158,11 +187,12 @@ class Project:
 
     def request(self, request: dict[str, Any], times: int, body: bool) -> dict[str, Any]:
         """Make a request some times; the answer is the last one's."""
-        answers = []
+        answers, statuses = [], []
         for _ in range(times):
             told = self._answer(request)
             answers.append([told["wall_s"], told["cpu_s"], told["queued_s"]])
-        reply = as_reply(told, body)
+            statuses.append(told["status"])
+        reply = {**as_reply(told, body), "statuses": sorted(set(statuses))}
         failure = self.driver.failure
         why = _told(failure, self.places) if failure else ""
         return {**reply, "times": answers, "failure": why, "refused": refusals.cause_of(failure)}
@@ -188,13 +218,15 @@ class Project:
         found["plans"] = recorder.plans() if plans else {}
         return found
 
-    def calls(self, request: dict[str, Any], user: str) -> dict[str, Any]:
-        """Make a request, and say how long functions take that don't know whose it is."""
+    def calls(self, request: dict[str, Any], user: Optional[str]) -> dict[str, Any]:
+        """Make requests, and say how long functions take that don't know whose it is, and which compute."""
         from django.contrib.auth import get_user_model
 
-        calls = Calls(self.places, get_user_model()._default_manager.get_by_natural_key(user))
+        me = get_user_model()._default_manager.get_by_natural_key(user) if user is not None else None
+        calls = Calls(self.places, me)
         told = calls.during(lambda: self._answer(request))
-        return {"calls": list(calls.found.values()), "wall_s": told["wall_s"]}
+        hot = computing(self.places, lambda: self._answer(request))
+        return {"calls": list(calls.found.values()) if me else [], "wall_s": told["wall_s"], "computing": hot}
 
     def selectivity(self, table: str, column: str) -> dict[str, Any]:
         """Say how many rows a table has, and how many values a column."""
@@ -215,10 +247,16 @@ class Project:
         return {}
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = self.driver.answer(
-            request["path"], request["method"], request.get("data"), request.get("headers", {})
-        )
+        found: dict[str, Any] = self.driver.answer(request)
         return found
+
+
+def _absolute(known: dict[str, Any], name: str) -> str:
+    """Return a setting of a database; a file's path begins at the project, which is the folder we are in."""
+    value = str(known.get(name) or "")
+    if name == "NAME" and "sqlite3" in known["ENGINE"] and value and not value.startswith((":memory:", "file:")):
+        return os.path.abspath(value)
+    return value
 
 
 def _allow_server(known: dict[str, Any]) -> None:
@@ -245,24 +283,32 @@ def _import_views() -> None:
 def _make_read_only(known: dict[str, Any]) -> None:
     options = known["OPTIONS"]
     if "sqlite3" in known["ENGINE"]:
-        known["NAME"] = f"file:{known['NAME']}?mode=ro"
+        # A log that is not there can't be written to: then even reading would make one beside the database.
+        mode = "mode=ro" if os.path.exists(f"{known['NAME']}-wal") else "mode=ro&immutable=1"
+        known["NAME"] = f"file:{quote(str(known['NAME']))}?{mode}"
         options["uri"] = True
-    elif "postgresql" in known["ENGINE"]:
+        return
+    if "postgresql" in known["ENGINE"]:
         options["options"] = f"{options.get('options', '')} -c default_transaction_read_only=on".strip()
-    else:
-        from django.db.backends.signals import connection_created
+    from django.db.backends.signals import connection_created
 
-        connection_created.connect(_refuse_writes, weak=False)
+    connection_created.connect(_refuse_writes, weak=False)
 
 
 def _refuse_writes(connection: Any, **_: Any) -> None:
+    """Let a server's database be read alone: what begins otherwise is refused, and what would let the session write."""
+
     def reads_only(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
-        if not str(sql).lstrip().lower().startswith(("select", "show", "set ", "with", "explain")):
+        text = str(sql).lstrip().lower()
+        if not text.startswith(_READS) or _UNLOCKS.search(text) or _UNLOCKS.search(str(params).lower()):
             refusals.count("writes")
-            raise PermissionError("the study only reads this database")
+            raise refusals.RefusedAct(
+                errno.EPERM, "the study only reads this database", asks="the database", does="writes to"
+            )
         return execute(sql, params, many, context)
 
-    connection.execute_wrappers.append(reads_only)
+    if connection.vendor != "sqlite":
+        connection.execute_wrappers.append(reads_only)
 
 
 def _connected_to(read_only: bool) -> dict[str, str]:
@@ -292,7 +338,7 @@ def _told(error: BaseException, places: Places) -> str:
         if places.kind(file) == 1:
             at = f" at {file}:{trace.tb_lineno}"
         trace = trace.tb_next
-    text = str(error).strip().partition("\n")[0][:200]
+    text = "".join(one if one.isprintable() else "?" for one in str(error).strip().partition("\n")[0][:200])
     return f"{type(error).__name__}: {text}{at}" if text else f"{type(error).__name__}{at}"
 
 
@@ -303,8 +349,8 @@ def serve(fd: int) -> None:
     project = Project()
     with channel.makefile("rw", encoding="utf-8", newline="\n") as lines:
         for line in lines:
-            order = json.loads(line)
-            lines.write(json.dumps(_carried_out(getattr(project, order.pop("do")), order)) + "\n")
+            order = _loads(line)
+            lines.write(_dumps(_carried_out(getattr(project, order.pop("do")), order)) + "\n")
             lines.flush()
     os._exit(0)
 

@@ -27,6 +27,7 @@ class Driver:
         from django.core.signals import got_request_exception
 
         self.cookies: dict[str, str] = {}
+        self.others_cookies: dict[str, str] = {}
         self.failure: Optional[BaseException] = None
         self.host = _host(settings.ALLOWED_HOSTS)
         self.scheme = "https" if settings.SECURE_SSL_REDIRECT else "http"
@@ -43,8 +44,8 @@ class Driver:
     def _failed(self, **_: Any) -> None:
         self.failure = sys.exc_info()[1]
 
-    def login(self, name: str) -> None:
-        """Log a user in by a session of its own."""
+    def login(self, name: str) -> dict[str, str]:
+        """Log a user in by a session of its own; return the cookie that goes with it."""
         from importlib import import_module
 
         from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
@@ -57,21 +58,23 @@ class Driver:
         session[BACKEND_SESSION_KEY] = model if model in backends else backends[0]
         session[HASH_SESSION_KEY] = user.get_session_auth_hash()
         session.save()
-        self.cookies[self.settings.SESSION_COOKIE_NAME] = session.session_key
+        return {self.settings.SESSION_COOKIE_NAME: session.session_key}
 
-    def environ(self, path: str, method: str, data: Optional[str], headers: dict[str, str]) -> dict[str, Any]:
+    def environ(self, request: dict[str, Any]) -> dict[str, Any]:
         """Return the WSGI environment of a request."""
+        path, method, data = request["path"], request["method"], request.get("data")
         bare, _, query = path.partition("#")[0].partition("?")
         body = (data or "").encode()
         found: dict[str, Any] = {
             "REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": unquote_to_bytes(bare).decode("latin-1"),
             "QUERY_STRING": query, "SERVER_NAME": self.host, "SERVER_PORT": "443" if self.scheme == "https" else "80",
-            "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_HOST": self.host, "REMOTE_ADDR": "127.0.0.1", "wsgi.version": (1, 0),
+            "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_HOST": self.host, "wsgi.version": (1, 0),
             "wsgi.url_scheme": self.scheme, "wsgi.input": io.BytesIO(body), "wsgi.errors": sys.stderr,
             "wsgi.multithread": False, "wsgi.multiprocess": True, "wsgi.run_once": False,
+            "REMOTE_ADDR": request.get("remote", "127.0.0.1"),
             "HTTP_ACCEPT": "*/*", "CONTENT_LENGTH": str(len(body)) if body else "",
         }  # fmt: skip
-        cookies = dict(self.cookies)
+        cookies = dict(self.others_cookies if request.get("as_other") else self.cookies)
         if method not in ("GET", "HEAD", "OPTIONS"):
             token = "a" * 32
             cookies[self.settings.CSRF_COOKIE_NAME] = token
@@ -81,13 +84,13 @@ class Driver:
             found["CONTENT_TYPE"] = "application/json" if json_like else "application/x-www-form-urlencoded"
         if cookies:
             found["HTTP_COOKIE"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
-        for name, value in headers.items():
+        for name, value in request.get("headers", {}).items():
             found["HTTP_" + name.upper().replace("-", "_")] = value
         return found
 
-    def answer(self, path: str, method: str, data: Optional[str], headers: dict[str, str]) -> dict[str, Any]:
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Make one request; return its times and its answer."""
-        environ = self.environ(path, method, data, headers)
+        environ = self.environ(request)
         told: dict[str, Any] = {}
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
@@ -95,7 +98,8 @@ class Driver:
             return None
 
         self.failure = None
-        queued, cpu, wall = _queued_s(), time.thread_time(), time.perf_counter()
+        # Asynchronous views run in threads of their own: the whole process's time counts.
+        queued, cpu, wall = _queued_s(), time.process_time(), time.perf_counter()
         response = self.handler(environ, start)
         chunks, size = [], 0
         try:
@@ -103,11 +107,11 @@ class Driver:
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > MOST_BYTES or time.perf_counter() - wall > MOST_S:
-                    raise EndlessError(f"the answer did not end after {size:,} bytes")
+                    raise EndlessError(f"the answer did not end after {size:,} bytes: it is too long to study")
         finally:
             if hasattr(response, "close"):
                 response.close()
-        wall_s, cpu_s = time.perf_counter() - wall, time.thread_time() - cpu
+        wall_s, cpu_s = time.perf_counter() - wall, time.process_time() - cpu
         told["wall_s"], told["cpu_s"] = wall_s, cpu_s
         told["queued_s"] = min(max(0.0, _queued_s() - queued), max(0.0, wall_s - cpu_s))
         told["body"] = b"".join(chunks)

@@ -160,6 +160,38 @@ class Arm:
 
         self._replace(QuerySet, "count", count)
 
+    def _counts(self, patch: dict[str, Any]) -> None:
+        """Count what is related to each object of a queryset by one grouped query, when these are fetched."""
+        from django.apps import apps
+        from django.db.models import Count
+        from django.db.models.query import QuerySet
+
+        model = apps.get_model(patch["model"])
+        name, related = _query_name(model, patch["relation"])
+        fetch_all, counted = QuerySet._fetch_all, QuerySet.count
+
+        def _fetch_all(this: Any) -> Any:
+            fresh = this._result_cache is None and _is_of(this, patch)
+            fetch_all(this)
+            if fresh and this._result_cache and this._fields is None:
+                keys = [one.pk for one in this._result_cache]
+                grouped = model._base_manager.using(this.db).filter(pk__in=keys).values_list("pk")
+                found = dict(grouped.annotate(Count(name, distinct=False)).order_by())
+                for one in this._result_cache:
+                    one._state.wb_count = found.get(one.pk, 0)
+            return None
+
+        def count(this: Any) -> int:
+            owner = this._hints.get("instance")
+            if this.model is related and this._result_cache is None and isinstance(owner, model):
+                known = getattr(owner._state, "wb_count", None)
+                if known is not None and len(this.query.where.children) <= 1 and not this.query.is_sliced:
+                    return int(known)
+            return int(counted(this))
+
+        self._replace(QuerySet, "_fetch_all", _fetch_all)
+        self._replace(QuerySet, "count", count)
+
     def _limit(self, patch: dict[str, Any]) -> None:
         """Fetch the first rows alone."""
         from django.db.models.query import QuerySet
@@ -334,6 +366,15 @@ class Arm:
                 if value is plain:
                     self._replace(module, name, cached)
         self._undo.callback(cache.clear)
+
+
+def _query_name(model: Any, accessor: str) -> tuple[str, Any]:
+    """Return what queries call a relation, and the model at its other end."""
+    for field in model._meta.get_fields():
+        called = field.get_accessor_name() if hasattr(field, "get_accessor_name") else field.name
+        if called == accessor and field.related_model is not None:
+            return field.name, field.related_model
+    raise LookupError(f"{model.__name__} has no relation {accessor}")
 
 
 def _is_of(queryset: Any, patch: dict[str, Any]) -> bool:

@@ -5,12 +5,14 @@ What is recorded holds no parameters, bodies or cookies: queries are known by fi
 
 from __future__ import annotations
 
+import inspect
 import re
 import time
 from contextlib import ExitStack
 from typing import Any, Callable, Optional
 
 from .places import Places, Where
+from .refusals import count
 
 #: More events than this are counted, not kept.
 MOST_EVENTS = 20_000
@@ -18,7 +20,11 @@ MOST_EVENTS = 20_000
 MOST_PLANS = 50
 _LITERAL = re.compile(r"'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b")
 _MANY = re.compile(r"\((?:\s*%s\s*,)+\s*%s\s*\)")
-_WRITE = re.compile(r"\s*(?:insert|update|delete|replace|merge|create|drop|alter|truncate)\b", re.IGNORECASE)
+_WRITE = re.compile(
+    r"\s*(?:insert|update|delete|replace|merge|create|drop|alter|truncate|copy|call)\b"
+    r"|\s*with\b.*\b(?:insert\s+into|update|delete\s+from)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _SAVEPOINT = re.compile(r"\s*(?:savepoint|release|rollback|begin|commit|set\b|show\b|pragma)", re.IGNORECASE)
 
 
@@ -33,10 +39,10 @@ class Clock:
     def __init__(self) -> None:
         self.stack = ["middleware"]
         self.parts: dict[str, list[float]] = {}
-        self.wall, self.cpu = time.perf_counter(), time.thread_time()
+        self.wall, self.cpu = time.perf_counter(), time.process_time()
 
     def _tick(self) -> None:
-        wall, cpu = time.perf_counter(), time.thread_time()
+        wall, cpu = time.perf_counter(), time.process_time()
         part = self.parts.setdefault(self.stack[-1], [0.0, 0.0])
         part[0] += wall - self.wall
         part[1] += cpu - self.cpu
@@ -102,37 +108,39 @@ class Recorder:
         self._undo.close()
 
     def _hook_connections(self) -> None:
-        from django.db import connections
         from django.db.backends.base.base import BaseDatabaseWrapper
+        from django.db.backends.utils import CursorWrapper
 
         def connecting(plain: Any) -> Any:
             def connect(this: Any) -> Any:
                 self.clock.push("connecting")
-                wall, cpu = time.perf_counter(), time.thread_time()
+                wall, cpu = time.perf_counter(), time.process_time()
                 try:
                     return plain(this)
                 finally:
                     self.clock.pop()
-                    wall, cpu = time.perf_counter() - wall, time.thread_time() - cpu
+                    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
                     self.connects.append({"alias": this.alias, "wall_s": wall, "cpu_s": cpu})
 
             return connect
 
-        self.patch(BaseDatabaseWrapper, "connect", connecting)
-        for alias in connections:
-            self._undo.enter_context(connections[alias].execute_wrapper(self._execute))
+        def executing(plain: Any) -> Any:
+            def _execute_with_wrappers(this: Any, sql: Any, params: Any, many: bool, executor: Any) -> Any:
+                self.clock.push("sql")
+                wall, cpu = time.perf_counter(), time.process_time()
+                try:
+                    return plain(this, sql, params, many, executor)
+                finally:
+                    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+                    self.clock.pop()
+                    self.clock.push("hooks")
+                    self._note_query(str(sql), params, wall, cpu, this.db.alias)
+                    self.clock.pop()
 
-    def _execute(self, execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
-        self.clock.push("sql")
-        wall, cpu = time.perf_counter(), time.thread_time()
-        try:
-            return execute(sql, params, many, context)
-        finally:
-            wall, cpu = time.perf_counter() - wall, time.thread_time() - cpu
-            self.clock.pop()
-            self.clock.push("hooks")
-            self._note_query(str(sql), params, wall, cpu, context["connection"].alias)
-            self.clock.pop()
+            return _execute_with_wrappers
+
+        self.patch(BaseDatabaseWrapper, "connect", connecting)
+        self.patch(CursorWrapper, "_execute_with_wrappers", executing)
 
     def _note_query(self, sql: str, params: Any, wall: float, cpu: float, alias: str) -> None:
         if len(self.queries) >= MOST_EVENTS or _SAVEPOINT.match(sql):
@@ -219,12 +227,12 @@ class Recorder:
         queryset._wb_fetch = number
         self.clock.pop()
         self.clock.push("orm")
-        wall, cpu = time.perf_counter(), time.thread_time()
+        wall, cpu = time.perf_counter(), time.process_time()
         try:
             return work()
         finally:
             found = self.fetches[number]
-            found["wall_s"], found["cpu_s"] = time.perf_counter() - wall, time.thread_time() - cpu
+            found["wall_s"], found["cpu_s"] = time.perf_counter() - wall, time.process_time() - cpu
             self.clock.pop()
             self._fetching.pop()
             if how == "fetch" and queryset._result_cache is not None:
@@ -310,23 +318,23 @@ class Recorder:
 
         def filtered(plain: Any) -> Any:
             def _filter_or_exclude(this: Any, *args: Any, **options: Any) -> Any:
-                cpu = time.thread_time()
+                cpu = time.process_time()
                 made = plain(this, *args, **options)
-                made._wb_made_s = this.__dict__.get("_wb_made_s", 0.0) + time.thread_time() - cpu
+                made._wb_made_s = this.__dict__.get("_wb_made_s", 0.0) + time.process_time() - cpu
                 return made
 
             return _filter_or_exclude
 
         def whole(plain: Any) -> Any:
             def ask(this: Any, *args: Any, **options: Any) -> Any:
-                wall, cpu = time.perf_counter(), time.thread_time()
+                wall, cpu = time.perf_counter(), time.process_time()
                 before = len(self.queries)
                 try:
                     return plain(this, *args, **options)
                 finally:
                     for query in self.queries[before : before + 1]:
                         query["all_wall_s"] = time.perf_counter() - wall
-                        query["all_cpu_s"] = time.thread_time() - cpu + this.__dict__.get("_wb_made_s", 0.0)
+                        query["all_cpu_s"] = time.process_time() - cpu + this.__dict__.get("_wb_made_s", 0.0)
 
             return ask
 
@@ -458,7 +466,7 @@ class Recorder:
         else:
             self._relations.append((source[0], path, kind, 0))
             self.clock.push("orm")
-            wall, cpu = time.perf_counter(), time.thread_time()
+            wall, cpu = time.perf_counter(), time.process_time()
             before = len(self.queries)
             try:
                 found = plain(this, instance, cls)
@@ -466,7 +474,7 @@ class Recorder:
                 self.clock.pop()
                 self._relations.pop()
                 for query in self.queries[before : before + 1]:
-                    query["all_wall_s"], query["all_cpu_s"] = time.perf_counter() - wall, time.thread_time() - cpu
+                    query["all_wall_s"], query["all_cpu_s"] = time.perf_counter() - wall, time.process_time() - cpu
         state = getattr(found, "_state", None)
         if state is not None and (cached is False or not hasattr(state, "wb")):
             state.wb = (source[0], path)
@@ -479,9 +487,9 @@ class Recorder:
         def get_queryset() -> Any:
             if not self._prefetching:
                 self.used.add((source[0], path))
-            cpu = time.thread_time()
+            cpu = time.process_time()
             made = plain()
-            made._wb_made_s = 2 * (time.thread_time() - cpu)  # the manager itself costs as much again
+            made._wb_made_s = 2 * (time.process_time() - cpu)  # the manager itself costs as much again
             if made._result_cache is None:
                 made._wb_relation = (source[0], path, kind, 0)
             return made
@@ -532,6 +540,26 @@ class Recorder:
 
         return make
 
+    def _awaited(self, view: Any) -> Any:
+        async def work(*args: Any, **options: Any) -> Any:
+            self.clock.push("view")
+            try:
+                return await view(*args, **options)
+            finally:
+                self.clock.pop()
+
+        return work
+
+    def _counted(self, effect: str) -> Callable[[Any], Any]:
+        def make(plain: Any) -> Any:
+            def work(*args: Any, **options: Any) -> Any:
+                count(effect)
+                return plain(*args, **options)
+
+            return work
+
+        return make
+
     def _listed(self, plain: Any) -> Any:
         timed = self._timed("serialisation")(plain)
 
@@ -553,7 +581,8 @@ class Recorder:
 
         def view(plain: Any) -> Any:
             def make_view_atomic(this: Any, callback: Any) -> Any:
-                return self._timed("view")(plain(this, callback))
+                made = plain(this, callback)
+                return self._awaited(made) if inspect.iscoroutinefunction(made) else self._timed("view")(made)
 
             return make_view_atomic
 
@@ -561,6 +590,7 @@ class Recorder:
         self.patch(json, "dumps", self._timed("serialisation"))
         for name in ("get", "set", "add", "delete"):
             self.patch(LocMemCache, name, self._timed("cache"))
+        self.patch(LocMemCache, "incr", self._counted("cache counters"))
         try:
             from rest_framework.renderers import JSONRenderer
             from rest_framework.serializers import ListSerializer, Serializer

@@ -179,6 +179,11 @@ def test_an_interrupted_study_says_so_in_a_line(library: Path, tmp_path: Path, a
         ("books/", {}, "is no path"),
         ("/books/", {"settings": "no.settings"}, "no.settings can't be imported"),
         ("/books/", {"python": "/no/python"}, "there is no interpreter"),
+        ("/books/", {"python": "/etc/passwd"}, "/etc/passwd can't be run"),
+        ("/books/", {"python": "/bin/ls"}, "the project's process ended with code 2"),
+        ("/books/", {"user": ""}, "pass the name of a user"),
+        ("/books/", {"method": "BR EAK"}, "pass GET, POST"),
+        ("/books/\udcff", {}, "is no text in UTF-8"),
     ],
 )
 def test_what_can_not_be_studied_is_one_line(library: Path, path: str, options: dict[str, str], said: str) -> None:

@@ -17,6 +17,8 @@ from workbench.comparison.trial import Trial
 from workbench.remedy import Traits
 from workbench.results import COULD_NOT_WIN, ComparisonRow
 
+#: The share of what a start-up may take on a slow machine that it takes at the very least: of a pool, some hundredths.
+STARTS_AT_BEST = 1 / 30
 #: A remedy that gains less is not worth its price, nor a recommendation without a measurement.
 WORTH = 1.1
 
@@ -108,8 +110,15 @@ def conclude(rows: list[ComparisonRow], bench: Bench) -> tuple[str | None, str]:
     traits = {trial.remedy.name: trial.remedy.traits for trial in bench.rivals}
     fair = [each for each in rows if each.remedy in traits and not traits[each.remedy].assumes]
     faster = [each for each in fair if each.verdict == "faster"]
-    if faster:
-        return _use(faster, traits)
+    saving = [each for each in faster if _saves_its_start(each, rows[0], traits[each.remedy])]
+    if faster and not saving:
+        best = max(faster, key=_speedup)
+        return None, (
+            f"Keep it as it is: {_with_workers(best)} is {best.speedup:.3g} times faster once its workers run, but "
+            "starting them takes longer than it saves here. With more or longer items it may pay."
+        )
+    if saving:
+        return _use(saving, traits)
     likely = _likely(fair, bench)
     if likely:
         return likely
@@ -118,6 +127,13 @@ def conclude(rows: list[ComparisonRow], bench: Bench) -> tuple[str | None, str]:
     outward = some(map(str, bench.task.conduct.outward)) if bench.stops_at_effects else ""
     why = f"each call {outward}, so nothing was repeated" if outward else "no remedy that applies could be measured"
     return None, f"Nothing was shown to be faster, and nothing is predicted to be: {why}."
+
+
+def _saves_its_start(each: ComparisonRow, plain: ComparisonRow, traits: Traits) -> bool:
+    """Say whether one run of all items saves what getting the workers to work takes at the very least."""
+    if each.median_s is None or plain.median_s is None:
+        return True
+    return plain.median_s - each.median_s >= traits.start_s * STARTS_AT_BEST
 
 
 def _use(faster: list[ComparisonRow], traits: dict[str, Traits]) -> tuple[str | None, str]:

@@ -34,7 +34,8 @@ BURN_BYTES, BURNS = 8_000_000, 9
 LOOK_EVERY_S, LATE_S = 0.001, 0.0003
 #: How many small writes each thread makes durable, and how many threads at most, to measure the disk.
 WRITES, WRITERS = 8, 8
-#: Workers of a wave that is a probe: with so many a limit inside the task shows, such as a lock or the memory.
+#: Workers of a wave that is a probe, or half of those that are predicted where that is more: with so many a limit
+#: inside the task shows, such as a lock or the memory, and that what is done often at once costs less than alone.
 PROBED = 4
 #: Turns of an event loop to measure one.
 TURNS = 20
@@ -135,7 +136,7 @@ class Forecast:
         scale = len(task.items) / len(some)
         overhead = Overhead(cost.calls_s * scale, cost.start_s, cost.turns_s * scale)
         found = self._predict(remedy, workers, overhead)
-        telling = [number for number in waves if number <= min(PROBED, workers)]
+        telling = [number for number in waves if number <= min(max(PROBED, workers // 2), workers)]
         if traits.model == "processes":  # a short wave tells how often the pool looks for answers
             telling = [number for number in telling if waves[number].took_s >= 10 * POLL_S]
         probe = max(telling, default=None)

@@ -49,7 +49,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workbench.errors import UsageError
 from workbench.parts import asking_for
@@ -60,7 +60,7 @@ from workbench.results import Diagnosis
 #: workers it would outweigh all that is known.
 SERIAL_AT_LEAST = 0.02
 #: What diagnoses of the same task differ by, as a share of their time.
-DOUBT = 0.2
+DOUBT = 0.22
 #: How much slower native code may get whenever there are twice as many threads for the same cores: they evict each
 #: other's caches and wait for the same page tables. Most of it is measured at hashing freshly allocated megabytes.
 CROWDING = 0.3
@@ -191,6 +191,7 @@ def predict(
     item_times_s: Sequence[float] = (),
     overhead: Overhead = NO_OVERHEAD,
     own_s: float = 0.0,
+    cpu: float = 1.0,
 ) -> Prediction:
     """Predict the speed-up of a remedy from a diagnosis of the plain, sequential task.
 
@@ -214,6 +215,9 @@ def predict(
         What the remedy itself costs.
     own_s
         Seconds of the diagnosis that went to calling the task, not to the task: Python.
+    cpu
+        The share of the diagnosis's CPU time that the same work takes when much is done at once: one that begins after
+        a wait finds cold caches and a slow core.
 
     Raises
     ------
@@ -239,7 +243,8 @@ def predict(
     )
     if not demand.total_s > 0:
         raise UsageError("the diagnosis has no time in its parts: nothing can be predicted from it")
-    fast_s, slow_s = MODELS[model](demand, min(workers, items), Machine(cores, disks), overhead)
+    warm = replace(demand, gil_s=cpu * demand.gil_s, native_s=cpu * demand.native_s)
+    fast_s, slow_s = MODELS[model](warm, min(workers, items), Machine(cores, disks), overhead)
     likely_s = fast_s + LIKELY * (slow_s - fast_s)
     low, high = demand.total_s / slow_s / (1 + DOUBT), demand.total_s / fast_s * (1 + DOUBT)
     return Prediction(demand.total_s / likely_s, low, high, bound=model in BOUNDS)

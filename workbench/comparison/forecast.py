@@ -37,6 +37,9 @@ WRITES, WRITERS = 8, 8
 #: Workers of a wave that is a probe, or half of those that are predicted where that is more: with so many a limit
 #: inside the task shows, such as a lock or the memory, and that what is done often at once costs less than alone.
 PROBED = 4
+#: Models of which work may take less CPU time together than alone, how much less at best, and how finely that is found.
+TOGETHER = ("threads", "free threads", "asyncio")
+LEAST_CPU, HALVINGS = 0.2, 12
 #: Turns of an event loop to measure one.
 TURNS = 20
 #: From this share of the time on a part is worth a measurement of its own.
@@ -143,22 +146,38 @@ class Forecast:
         if probe is None:
             return found
         off = self._seen_by_expected(remedy, probe, workers, overhead, waves[probe])
+        same = 1.0
         if 1 in waves and probe > 1:  # both in the same pool: what calling from there changes is no matter of workers
-            off /= self._seen_by_expected(remedy, 1, workers, overhead, waves[1])
-        return corrected(found, off)
+            same = self._seen_by_expected(remedy, 1, workers, overhead, waves[1])
+        if off <= same or traits.model not in TOGETHER or self._writes:
+            return corrected(found, off / same)
+        # It was faster than the model has it: then the work takes less CPU time when much is done at once.
+        low, high = LEAST_CPU, 1.0
+        for _ in range(HALVINGS):
+            cpu = (low + high) / 2
+            off = self._seen_by_expected(remedy, probe, workers, overhead, waves[probe], cpu)
+            low, high = (low, cpu) if off > same else (cpu, high)
+        return corrected(self._predict(remedy, workers, overhead, cpu=cpu), off / same)
 
-    def _seen_by_expected(self, remedy: Remedy, probe: int, workers: int, overhead: Overhead, wave: Wave) -> float:
+    @property
+    def _writes(self) -> bool:
+        return self.diagnosis.parts.get("disk", 0.0) > MATTERS * self.diagnosis.wall_s
+
+    def _seen_by_expected(
+        self, remedy: Remedy, probe: int, workers: int, overhead: Overhead, wave: Wave, cpu: float = 1.0
+    ) -> float:
         """Return by how much a wave of a few workers was faster than the model has it."""
         few = replace(overhead, start_s=overhead.start_s * probe / workers)
-        expected = self._predict(remedy, probe, few, wave.block)
+        expected = self._predict(remedy, probe, few, wave.block, cpu)
         return self.task.seconds(wave.block) / wave.took_s / expected.speedup
 
-    def _predict(self, remedy: Remedy, workers: int, overhead: Overhead, block: Block | None = None) -> Prediction:
+    def _predict(
+        self, remedy: Remedy, workers: int, overhead: Overhead, block: Block | None = None, cpu: float = 1.0
+    ) -> Prediction:
         task = self.task
         block = task.everything if block is None else block
         part = task.share(block)
         times_s = task.item_times_s
-        disk = self.diagnosis.parts.get("disk", 0.0) > MATTERS * self.diagnosis.wall_s
         return predict(
             self.diagnosis,
             remedy.traits.model,
@@ -166,12 +185,13 @@ class Forecast:
             distinct=self.distinct,
             workers=workers,
             cores=self.cores,
-            disks=disks_to_give(workers) if disk else workers,
+            disks=disks_to_give(workers) if self._writes else workers,
             gil=self.gil,
             share=self.share / part,
             item_times_s=[times_s[index] for index in block] if times_s else (),
             overhead=replace(overhead, calls_s=overhead.calls_s * part, turns_s=overhead.turns_s * part),
             own_s=self.own_s,
+            cpu=cpu,
         )
 
 

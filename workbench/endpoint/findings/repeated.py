@@ -96,7 +96,5 @@ def _fix(name: str, looks_up: bool, counts: bool, first: bool) -> str:
         return f"counts = dict({grouped})  # once, before the loop\ncounts.get(key, 0)  # in the loop"
     if first:
         ordered = f"{name}.objects.filter(key__in=keys).order_by(…)"
-        return (
-            f"first = {{one.key: one for one in {ordered}}}  # once; the last wins\nfirst.get(key)  # in the loop"
-        )
+        return f"first = {{one.key: one for one in {ordered}}}  # once; the last wins\nfirst.get(key)  # in the loop"
     return f"found = {name}.objects.in_bulk(keys)  # once, before the loop\nfound[key]  # in the loop"

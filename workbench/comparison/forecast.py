@@ -40,6 +40,8 @@ PROBED = 4
 #: Models of which work may take less CPU time together than alone, how much less at best, and how finely that is found.
 TOGETHER = ("threads", "free threads", "asyncio")
 LEAST_CPU, HALVINGS = 0.2, 12
+#: More processes than this are not counted on.
+PROCESSES_A_CORE = 8
 #: Turns of an event loop to measure one.
 TURNS = 20
 #: From this share of the time on a part is worth a measurement of its own.
@@ -115,8 +117,12 @@ class Forecast:
         )
 
     def at_best(self, remedy: Remedy, workers: int | None) -> Prediction:
-        """Predict the speed-up of a remedy that itself costs nothing, with as many workers as there are items."""
-        workers = workers or (cores_allowed() if remedy.traits.per_core else len(self.task.items))
+        """Predict the speed-up of a remedy that itself costs nothing, with as many workers as there are items.
+
+        Of processes there are fewer: each takes a while to start, and memory.
+        """
+        most = PROCESSES_A_CORE * cores_allowed() if remedy.traits.model == "processes" else len(self.task.items)
+        workers = workers or (cores_allowed() if remedy.traits.per_core else min(most, len(self.task.items)))
         return self._predict(remedy, workers, Overhead())
 
     def enough_workers(self, remedy: Remedy, most: int) -> int:

@@ -70,9 +70,10 @@ class Tries:
     def _comes_too_late(self, trial: Trial) -> bool:
         bench = self._bench
         takes_s = trial.remedy.traits.start_s + self._task.item_s
-        if self._best():
-            return bench.elapsed_s + takes_s > TRIED * bench.budget_s
-        return takes_s > bench.left_s
+        best, predicted = self._best(), trial.predicted
+        if best is None or (predicted is not None and not predicted.bound and predicted.low > best.speedup):
+            return takes_s > bench.left_s
+        return bench.elapsed_s + takes_s > TRIED * bench.budget_s
 
     def _best(self) -> Best | None:
         tried = [

@@ -163,7 +163,7 @@ def _guard_unseen(is_private: Callable[..., bool], refuse: Callable[[Any], None]
             found.setlimit(_SQLITE_LIMIT_ATTACHED, 0)
         return found
 
-    sqlite3.connect = sqlite3.dbapi2.connect = alone  # type: ignore[assignment]
+    sqlite3.connect = sqlite3.dbapi2.connect = alone
     try:
         import syslog
     except ImportError:

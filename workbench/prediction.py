@@ -263,7 +263,7 @@ def corrected(found: Prediction, off: float) -> Prediction:
     Examples
     --------
     >>> corrected(Prediction(2.0, 1.75, 2.5), 0.5)
-    Prediction(speedup=1.0, low=0.875, high=1.2, bound=False)
+    Prediction(speedup=1.0, low=0.875, high=1.22, bound=False)
     """
     speedup = found.speedup * off
     # What was seen leaves no room for what the model can't know: how the items share the machine.

@@ -112,23 +112,10 @@ def test_a_function_that_does_not_know_whose_page_it_is_is_tried_behind_the_cach
     assert "counted with 80% hits" in found.hazard
 
 
-def test_asynchronous_views_and_streams_show_their_queries(library: Path) -> None:
-    study = study_endpoint(library, "/listed/", python=sys.executable, budget_s=2)
-    assert (study.queries, "get_in_loop" in {one.kind for one in study.findings}) == (51, True)
-    study = study_endpoint(library, "/streamed/", python=sys.executable, budget_s=2)
-    assert (study.queries, study.findings[0].kind) == (101, "n_plus_one_fk")
-
-
 def test_counts_of_what_is_related_are_made_by_one_query(library: Path) -> None:
     study = study_endpoint(library, "/counted/", python=sys.executable, budget_s=5)
     found = next(one for one in study.findings if one.kind == "n_plus_one_reverse")
     assert (found.queries_after, found.same_answer, 'annotate(Count("books"))' in found.fix) == (2, True, True)
-
-
-def test_a_function_that_computes_is_named(library: Path) -> None:
-    study = study_endpoint(library, "/computes/", python=sys.executable, budget_s=2)
-    found = next(one for one in study.findings if one.kind == "slow_python")
-    assert (found.line, found.verdict) == (line_of(VIEWS, "def slow_sum"), "can't be tried")
 
 
 def test_a_form_that_leads_to_another_page_is_studied(library: Path) -> None:
@@ -151,7 +138,7 @@ def test_a_database_is_where_the_project_says_wherever_we_are(
     assert study.queries == 101
 
 
-@pytest.mark.parametrize("after_s", [0.3, 1.5, 3.0, 6.0])
+@pytest.mark.parametrize("after_s", [1.5, 4.0])
 def test_an_interrupted_study_says_so_in_a_line(library: Path, tmp_path: Path, after_s: float) -> None:
     command = [sys.executable, "-m", "workbench", "endpoint", str(library), "/books/", "--python", sys.executable]
     env = {**os.environ, "TMPDIR": str(tmp_path)}

@@ -33,6 +33,8 @@ CHOOSE_CORE_EVERY_S = 0.02
 #: A task that ran in more than this share of the recent looks, about so many, is one that computes.
 COMPUTES_FROM, RECENT_LOOKS = 0.1, 16
 FLUSH_EVERY_S = 0.25
+#: A stack that showed nothing is read again, so often, though the thread has not run since.
+READ_AGAIN = 3
 
 
 class Numbers:
@@ -66,6 +68,8 @@ class Thread:
             self._syscall = -1
         self.last: SeenTuple | None = None
         self.counters = b""
+        #: How often in a row its stack showed nothing: it may have changed while it was read.
+        self.unread = 0
         with open(folder + "comm") as comm:
             self.name = comm.read().strip()
 
@@ -118,6 +122,7 @@ class Process:
         if layout and image and self.memory and here:
             self.stacks = Stacks(self.memory, layout, here - image[1], number_code)
         self.waits = Waits(pid, self.memory, self.stacks, first=not parent)
+        self._nothing = (protocol.NO_STACK, self.number_stack(()))
         tell(protocol.Process(pid, parent, self.command, self.stacks is not None))
 
     def look(self) -> tuple[list[SeenTuple], list[tuple[int, int]]]:
@@ -149,7 +154,8 @@ class Process:
 
     def _look_at(self, thread: Thread) -> SeenTuple | None:
         counters = thread.read_counters()
-        if counters == thread.counters and thread.last and thread.last[protocol.SEEN_WAIT] != RUNNING:
+        same = counters == thread.counters and thread.last and thread.last[protocol.SEEN_WAIT] != RUNNING
+        if same and not 0 < thread.unread <= READ_AGAIN:
             return None  # it has not run since: it is in the same wait
         syscall = thread.read_syscall()
         wait, pace = RUNNING, protocol.OFF_CORE
@@ -159,6 +165,7 @@ class Process:
             with contextlib.suppress(OSError):
                 wait = self.number_wait(*self.waits.name(syscall))
         stack = self._stack(thread.tid)
+        thread.unread = thread.unread + 1 if stack in self._nothing else 0
         on_cpu, runqueue = map(int, counters.split()[:2])
         seen = (self.pid, thread.tid, on_cpu, runqueue, wait, stack, pace)
         thread.counters, thread.last = counters, seen

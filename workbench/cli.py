@@ -57,12 +57,12 @@ def _guarded(command: Callable[[], int]) -> int:
         print("workbench: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # who read what we write wants no more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         return 1
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         print(f"workbench: {error.strerror}: {error.filename or 'what the results are written to'}", file=sys.stderr)
         return 1
     except UsageError as error:
@@ -71,6 +71,11 @@ def _guarded(command: Callable[[], int]) -> int:
     except WorkbenchError as error:
         print(f"workbench: {error}", file=sys.stderr)
         return 1
+
+
+def _write_no_more() -> None:
+    """Let what is still to be written go nowhere: the interpreter would try again as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run() -> NoReturn:

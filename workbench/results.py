@@ -372,8 +372,9 @@ class Comparison(Result):
     def summary(self) -> str:
         """Return what was measured and predicted as text; below, notes, what was not tried, and the advice."""
         short = self.tables()[0]
-        table = Rows(short.title, short.columns[:-1], tuple(row[:-1] for row in short.rows))
-        table = Rows(table.title, table.columns, tuple(row for row in table.rows if row[-1] != "skipped"))
+        verdict = short.columns.index("verdict")
+        cells = tuple(row[:-1] for row in short.rows if row[verdict] != "skipped")
+        table = Rows(short.title, short.columns[:-1], cells)
         rows = sorted(self.rows, key=_rank)
         passed_over = [row.remedy for row in rows if row.note.startswith(COULD_NOT_WIN)]
         skipped = [f"{row.remedy} ({row.note})" for row in rows if row.verdict == "skipped"]
@@ -626,7 +627,7 @@ class EndpointStudy(Result):
         return View(
             title=self.path,
             headline=self.verdict,
-            facts=self._facts(),
+            facts=(*self._facts(), *self._saved_together()),
             bar=tuple(
                 Segment(part.name, self.parts.get(part.name, 0.0) / self.wall_ms, part.colour) for part in REQUEST_PARTS
             ),
@@ -636,15 +637,17 @@ class EndpointStudy(Result):
         )
 
     def _facts(self) -> tuple[str, ...]:
-        facts = (
+        return (
             f"{self.status}", f"{number(self.wall_ms)} ms wall", f"{number(self.cpu_ms)} ms CPU",
             f"{self.queries} queries", f"{self.body_bytes:,} bytes",
         )  # fmt: skip
+
+    def _saved_together(self) -> tuple[str, ...]:
+        """Return what all fixes of the code that pay save at once, in words; nothing where there is one alone."""
         if self.together is None or self.together.kind != "together":
-            return facts
-        after = self.together.queries_after
-        all_of_them = f"all fixes of the code that pay, together: {self.together.saving}"
-        return (*facts, f"{all_of_them}; queries {self.queries} → {after}")
+            return ()
+        queries = f"queries {self.queries} → {self.together.queries_after}"
+        return (f"All fixes of the code that pay, together: {self.together.saving}; {queries}",)
 
     def _in_short(self, found: Finding) -> list[str]:
         """Return a finding in two lines or three; what does not pay needs no fix."""
@@ -670,7 +673,7 @@ class EndpointStudy(Result):
         )
         lines = [
             f"{self.path}: {self.verdict}",
-            f"{', '.join(self._facts()[:5])}: {shares}",
+            f"{', '.join(self._facts())}: {shares}",
         ]
         for rank, found in enumerate(self.paying[:3], 1):
             lines += ["", f"{rank}. {words_for(found.kind)} at {found.place.near()}: saves {found.saving}"]
@@ -679,7 +682,7 @@ class EndpointStudy(Result):
             after = found.queries_after
             lines += [f"   queries {found.queries_before} → {after}"] if after is not None else []
             lines += [f"   but: {found.hazard}"] if found.hazard else []
-        lines += [line for fact in self._facts()[5:] for line in ("", f"A{fact[1:]}")]
+        lines += [line for together in self._saved_together() for line in ("", together)]
         for verdict, title in (
             ("pays", "Pays too"),
             ("does not", "Does not pay"),

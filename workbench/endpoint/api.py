@@ -39,8 +39,8 @@ OTHER_HEADERS = {
 }
 #: Fixes that change the code: those that pay are tried together too.
 _IN_CODE = ("lazy", "database", "templates", "python")
-#: A trial makes so many requests at least, and the last ones may end so many later than the budget.
-REQUESTS_A_TRIAL, PATIENCE = 9, 3
+#: A trial makes some more requests than this at least: with time for fewer left it is not begun.
+REQUESTS_A_TRIAL = 6
 #: A trial takes at least so long, however many there are.
 LEAST_TRIAL_S = 1.5
 #: A request may take so long, however small the budget.
@@ -256,7 +256,7 @@ class Study:
         times: list[list[float]] = []
         for _ in range(REQUESTS if first_s < SLOW_S else FEWEST_REQUESTS):
             again = self.bare.order("request", request=self.request, times=1, body=False)
-            refusals.refuse_change(again, status, self.request["path"], len(times) + 1 + len(sample) // 2)
+            refusals.refuse_change(again["statuses"], status, self.request["path"], len(times) + 1 + len(sample) // 2)
             times.append(again["times"][0])
         asks_servers = any("sqlite3" not in one["ENGINE"] for one in self.info["databases"].values())
         waits = asks_servers or trials.has_waits(times)
@@ -266,12 +266,11 @@ class Study:
             self.recorder.order("record", request=self.request, patches=[], plans=True)
             for _ in range(RECORDS if first_s < SLOW_S else 1)
         ]
-        refusals.refuse_change(
-            {"statuses": [one["status"] for one in records]}, status, self.request["path"], len(times) + 2
-        )
+        statuses = [one["status"] for one in records]
+        refusals.refuse_change(statuses, status, self.request["path"], len(times) + 2)
         seen = min(records, key=lambda record: float(record["cpu_s"]))  # the one that was disturbed least
         alike = len({*sample}) == 1 and self._is_for_all(sample[0], status)
-        trace = self._trace(seen, waits, walls_s, cpu_s, {**reply, "alike": alike}, rtt_s, link_bits, hit_rate)
+        trace = self._trace(seen, waits, walls_s, cpu_s, reply, alike, rtt_s, link_bits, hit_rate)
         arms = trials.Arms(
             bare=self.bare, fixed=self.fixed, request=self.request, wall_s=trace.wall_ms / 1e3, link_bits=link_bits,
             body_bytes=reply["bytes"], rivals=1, status=status, waits=waits, sample=sample, has_other=self.has_other,
@@ -302,6 +301,7 @@ class Study:
         walls_s: list[float],
         cpu_s: float,
         reply: dict[str, Any],
+        alike: bool,
         rtt_s: float,
         link_bits: float,
         hit_rate: float,
@@ -332,6 +332,7 @@ class Study:
             least_ms=min(walls_s) * 1e3,
             cpu_ms=cpu_s * 1e3,
             answer=reply,
+            alike=alike,
             info=info,
             view=view,
             path=self.request["path"],
@@ -392,7 +393,7 @@ def _all_tried(
         if not candidate.patches:
             findings.append(dataclasses.replace(finding, verdict="can't be tried"))
             continue
-        if time.monotonic() + REQUESTS_A_TRIAL * arms.wall_s > until_s + PATIENCE * arms.wall_s:
+        if time.monotonic() + REQUESTS_A_TRIAL * arms.wall_s > until_s:
             findings.append(dataclasses.replace(finding, verdict="can't be tried", hazard=trials.TIME_WAS_UP))
             continue
         weight = promising[id(candidate)]

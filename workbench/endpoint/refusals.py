@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from workbench.endpoint.children import ChildError
@@ -31,9 +32,9 @@ def translated(error: ChildError, project: Project) -> WorkbenchError:
     return TaskError(text)
 
 
-def refuse_change(reply: dict[str, Any], status: int, path: str, number: int) -> None:
+def refuse_change(statuses: Sequence[int], status: int, path: str, number: int) -> None:
     """Refuse a page that answers otherwise after some requests, such as one that lets few through."""
-    if others := [other for other in reply["statuses"] if other != status]:
+    if others := [other for other in statuses if other != status]:
         raise TaskError(f"{path} answers {status} at first, and {others[0]} at request {number}: it can't be timed")
 
 

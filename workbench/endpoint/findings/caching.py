@@ -34,7 +34,7 @@ def view(trace: Trace) -> Iterator[Candidate]:
         or cached
         or trace.writes
         or trace.seen["effects"]
-        or not trace.answer["alike"]
+        or not trace.alike
         or trace.seen["upstream"]
         or trace.least_ms < LEAST_MS
     ):

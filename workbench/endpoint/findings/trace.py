@@ -30,6 +30,8 @@ class Trace:
         What the one took that was disturbed least.
     answer
         Status, bytes and headers of the bare answer.
+    alike
+        Whether everybody who is not logged in gets the same answer.
     info
         Of the project: ``middleware``, ``session_engine``, ``cached`` (the template loader).
     view
@@ -43,6 +45,7 @@ class Trace:
     cpu_ms: float
     least_ms: float
     answer: dict[str, Any]
+    alike: bool
     info: dict[str, Any]
     view: dict[str, Any]
     path: str

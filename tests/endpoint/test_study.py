@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,19 @@ def test_a_form_that_leads_to_another_page_is_studied(library: Path) -> None:
         library, "/orders/", method="POST", data="name=Ada", python=sys.executable, budget_s=2, database="copy"
     )
     assert (study.status, study.queries >= 1) == (302, True)
+
+
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+def test_a_database_that_is_only_read_gets_nothing_beside_it(
+    library: Path, tmp_path: Path, journal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(library, tmp_path / "own")
+    monkeypatch.setenv("LIBRARY", str(tmp_path / "own"))
+    with closing(sqlite3.connect(tmp_path / "own" / "db.sqlite3")) as database:
+        database.execute(f"pragma journal_mode={journal}")
+    before = files_of(tmp_path / "own")
+    study = study_endpoint(tmp_path / "own", "/books/", python=sys.executable, database="readonly", budget_s=1)
+    assert (study.queries, files_of(tmp_path / "own")) == (101, before)
 
 
 def test_a_database_is_where_the_project_says_wherever_we_are(

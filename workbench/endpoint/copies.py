@@ -16,6 +16,7 @@ from typing import Self
 from urllib.parse import unquote, urlsplit
 
 from workbench import light, services
+from workbench.endpoint.inside.sqlite import reading_mode
 from workbench.errors import TaskError, UsageError
 from workbench.masking import masked
 from workbench.services import Service
@@ -156,10 +157,7 @@ def _backup(name: str, copy: Path) -> Path:
     path = Path(unquote(name.removeprefix("file:").partition("?")[0]) if name.startswith("file:") else name)
     if not path.is_file():
         raise UsageError(f"there is no database {path}: run manage.py migrate first")
-    with path.open("rb") as file:
-        in_wal = file.read(20)[18:19] == b"\x02"
-    # A log that is not there can't be written to: then even reading would make one beside the database.
-    mode = "immutable=1" if in_wal and not Path(f"{path}-wal").exists() else "mode=ro"
+    mode = reading_mode(str(path))
     try:
         with (
             closing(sqlite3.connect(f"file:{_quoted(path)}?{mode}", uri=True)) as source,

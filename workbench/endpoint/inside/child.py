@@ -18,6 +18,7 @@ from .origins import Origins
 from .patches import Arm
 from .places import Places
 from .record import Recorder
+from .sqlite import reading_mode
 
 #: How statements begin that a database which is only read may be asked, and what would let them write.
 _READS = ("select", "show", "set ", "with", "explain", "savepoint", "release", "rollback")
@@ -283,9 +284,8 @@ def _import_views() -> None:
 def _make_read_only(known: dict[str, Any]) -> None:
     options = known["OPTIONS"]
     if "sqlite3" in known["ENGINE"]:
-        # A log that is not there can't be written to: then even reading would make one beside the database.
-        mode = "mode=ro" if os.path.exists(f"{known['NAME']}-wal") else "mode=ro&immutable=1"
-        known["NAME"] = f"file:{quote(str(known['NAME']))}?{mode}"
+        path = os.path.abspath(str(known["NAME"]))
+        known["NAME"] = f"file:{quote(path)}?{reading_mode(path)}"
         options["uri"] = True
         return
     if "postgresql" in known["ENGINE"]:

@@ -126,7 +126,7 @@ def test_parts_add_up_to_the_wall_time_and_survive_json() -> None:
 
 def test_an_exception_passes_through_with_its_diagnosis() -> None:
     def fail() -> None:
-        time.sleep(0.1)
+        time.sleep(0.5)
         raise KeyError("gone")
 
     with pytest.raises(KeyError, match="gone") as caught:

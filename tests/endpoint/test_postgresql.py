@@ -17,15 +17,24 @@ from workbench.services import Service
 pytestmark = [pytest.mark.slow, pytest.mark.service]
 
 
-@pytest.fixture
-def url(shared_service: Callable[[str], Service], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The server of the planted site, whose variables are set."""
+@pytest.fixture(scope="module")
+def site(
+    shared_service: Callable[[str], Service], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """The server that holds the planted site's rows, and the site's variables: no test changes the rows."""
     server = shared_service("postgresql").url
-    with planted_labels.on_postgresql(server, tmp_path) as env:
-        for name in env.keys() - {"PYTHONPATH", "DJANGO_SETTINGS_MODULE"}:
-            monkeypatch.setenv(name, env[name])
-        monkeypatch.setenv("PLANTED_UPSTREAM", "http://127.0.0.1:9")
-        yield server
+    with planted_labels.on_postgresql(server, tmp_path_factory.mktemp("planted")) as env:
+        yield server, env
+
+
+@pytest.fixture
+def url(site: tuple[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> str:
+    """The server of the planted site, whose variables are set."""
+    server, env = site
+    for name in env.keys() - {"PYTHONPATH", "DJANGO_SETTINGS_MODULE"}:
+        monkeypatch.setenv(name, env[name])
+    monkeypatch.setenv("PLANTED_UPSTREAM", "http://127.0.0.1:9")
+    return server
 
 
 def state_of(url: str) -> tuple[list[object], list[object], str]:
@@ -84,6 +93,8 @@ def test_a_copy_leads_nowhere(url: str, tmp_path: Path) -> None:
     with pytest.raises(TaskError, match="answers 500"):
         study_endpoint(SITE, f"/traffic/starts-a-program/?file={tmp_path / 'file'}", python=sys.executable, budget_s=1)
     assert (state_of(url), (tmp_path / "file").exists()) == (before, False)
+    with psycopg.connect(place, autocommit=True) as connection:
+        connection.execute("DROP EXTENSION postgres_fdw CASCADE")
 
 
 def test_a_server_that_does_not_answer_is_told_in_one_line(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

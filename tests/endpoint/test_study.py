@@ -18,6 +18,7 @@ from waiting import eventually
 
 from workbench import EndpointStudy, UsageError, WorkbenchError, study_endpoint
 from workbench.cli import main
+from workbench.endpoint import api
 
 PROJECT = Path(__file__).parent / "library"
 VIEWS = PROJECT / "books" / "views.py"
@@ -40,7 +41,7 @@ def files_of(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def books(library: Path) -> EndpointStudy:
     os.environ.update(LIBRARY=str(library), LIBRARY_SECRET="of the library")
-    return study_endpoint(library, "/books/", python=sys.executable, budget_s=20)
+    return study_endpoint(library, "/books/", python=sys.executable, budget_s=8)
 
 
 def test_a_relation_that_is_followed_book_by_book_is_found_and_joining_it_pays(
@@ -175,7 +176,6 @@ def test_an_interrupted_study_says_so_in_a_line(library: Path, tmp_path: Path, a
         ("/books", {}, "/books redirects to /books/: pass that path"),
         ("/fails/", {}, "the view raises LookupError: no such shelf at "),
         ("/endless/", {}, "the answer did not end"),
-        ("/hangs/", {"budget_s": 1}, "the request did not end in 10 s: pass a larger --budget"),
         ("/saves-beside/", {}, "saved.txt, which the study refuses"),
         ("books/", {}, "is no path"),
         ("/books/", {"settings": "no.settings"}, "no.settings can't be imported"),
@@ -214,6 +214,12 @@ def test_settings_that_can_not_be_studied_are_one_line(library: Path, lines: str
         study_endpoint(library, "/books/", python=sys.executable, settings="odd_settings")
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_request_that_does_not_end_is_one_line(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "LEAST_PATIENCE_S", 2.0)
+    with pytest.raises(WorkbenchError, match=r"^the request did not end in 2 s: pass a larger"):
+        study_endpoint(library, "/hangs/", python=sys.executable, budget_s=1)
 
 
 def test_an_interpreter_without_django_is_named(library: Path, tmp_path: Path) -> None:

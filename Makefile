@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 RESULTS := data/results
 
+# Or each of the many processes that are started here compiles all that it imports once more.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup report test check desk lab notebooks benchmarks lint clean
 
@@ -29,7 +32,7 @@ check: setup lint  ## the quick loop: lint, types and the fast tests
 	@$(BIN)/pytest -n 2 --dist worksteal -q -m "not slow and not service and not desk"
 
 desk: setup  ## the commands as people type them, with their defaults, one after the other
-	@$(BIN)/pytest -q -m desk tests/desk
+	@$(BIN)/pytest -q -m desk tests
 
 lint: setup
 	@$(BIN)/ruff check --quiet .

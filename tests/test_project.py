@@ -29,6 +29,7 @@ COLUMN = [
     "endpoint",
     "comparison",
     "diagnosis",
+    "advice",
     "prediction",
     "records",
     "results",
@@ -41,7 +42,7 @@ BESIDE = ["tasks", "remedies", "queues", "caches", "services", "web"]
 #: and send what a cache keeps: plain data by the same serializer.
 USES = {"endpoint": {"services"}, "remedies": {"caches", "queues", "services"}, "queues": {"caches", "services"}}
 #: The ground floor: what anyone may use, and what uses nothing above it.
-GROUND = "coroutines errors folders light masking names plain proc progress remedy targets ward"
+GROUND = "coroutines errors folders light masking names origin plain proc progress remedy source targets ward"
 SHARED = set(GROUND.split())
 
 

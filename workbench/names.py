@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -66,6 +67,20 @@ def short_name(target: str) -> str:
     ('function', 'script.py')
     """
     return target.rpartition(":")[2]
+
+
+def cell_name(file: str) -> str:
+    """Return what a notebook that runs here calls the cell whose code is in a file; empty for any other file.
+
+    Examples
+    --------
+    >>> cell_name("task.py")
+    ''
+    """
+    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    shell = get_ipython() if get_ipython is not None else None
+    label_and_name = shell.compile.format_code_name(file) if shell is not None else None
+    return label_and_name[1] if label_and_name else ""
 
 
 def find(name: str) -> Callable[..., Any]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from workbench.names import cell_name
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -63,7 +65,9 @@ class Place(NamedTuple):
         return f"{self.file}:{self.line}" if self.file else ""
 
     def near(self) -> str:
-        """Return it as seen from the current folder where that is shorter."""
+        """Return it as seen from the current folder where that is shorter; a notebook's cell by its number."""
+        if cell := cell_name(self.file):
+            return f"{cell}, line {self.line}"
         relative = os.path.relpath(self.file) if os.path.isabs(self.file) else self.file
         return str(self._replace(file=min(relative, self.file, key=len)))
 

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import ast
-import linecache
-import os
 import re
-import site
-import sysconfig
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from types import CodeType
@@ -16,6 +11,8 @@ from typing import NamedTuple
 
 from workbench.diagnosis.observer.protocol import CHILD, EVENT_LOOP, FUTEX, PIPE, SOCKET_PAIR, TIMED, Awaiting
 from workbench.diagnosis.recorder import Recording
+from workbench.origin import OWN_CODE, innermost
+from workbench.source import Source, own_nodes, text_of
 
 #: Waiting for other threads or children: told as what those do.
 JOIN = "join"
@@ -97,7 +94,7 @@ class Namer:
         place = places[0]
         names = [Path(item.file).name for item in places[:3]]
         functions = {item.function.rpartition(".")[2] for item in places[:3] if item.file.endswith("threading.py")}
-        takes = _TAKES_A_LOCK.search(linecache.getline(place.file, place.line))
+        takes = _TAKES_A_LOCK.search(Source().text(place))
         if lent := _lent(places):
             return Settled("lock", lent, "lock")
         if any(name in _SOURCES_OF_WORK for name in names):
@@ -110,7 +107,8 @@ class Namer:
 
     def lock_name(self, stack: int) -> str:
         """Return the expression, in the innermost line of the user's code, that took a lock."""
-        return _lock_name(self.places(stack))
+        places = self.places(stack)
+        return _lent(places) or _lock_name(places)
 
     def polls(self, stack: int) -> bool:
         """Say whether a stack is that of an event loop waiting for events."""
@@ -119,7 +117,7 @@ class Namer:
     def runs_in_loop(self, stack: int) -> bool:
         """Say whether a stack is inside a callback or task of an event loop that is part of the task."""
         for place in self.places(stack):
-            if place.function.rpartition(".")[2] == "diagnose" and place.file.startswith(_OWN_CODE):
+            if place.function.rpartition(".")[2] == "diagnose" and place.file.startswith(OWN_CODE):
                 return False  # the loop, of a notebook say, runs around the task
             if place.function == "Handle._run" and "asyncio" in place.file:
                 return True
@@ -136,10 +134,8 @@ class Namer:
         name = Path(innermost_of_asyncio.file).name, innermost_of_asyncio.function
         if name == ("tasks.py", "sleep"):
             return "sleep", number
-        if name == ("locks.py", "Lock.acquire"):
+        if name in (("locks.py", "Lock.acquire"), ("locks.py", "Semaphore.acquire")) or _lent(places):
             return "lock", number
-        if name == ("locks.py", "Semaphore.acquire"):
-            return JOIN, number
         if name[0] in ("queues.py", "tasks.py", "threads.py", "taskgroups.py", "timeouts.py"):
             return JOIN, number
         return FUTURE, number
@@ -153,7 +149,7 @@ class Namer:
     def user_place(self, stack: int) -> Place:
         """Return the innermost line of the user's own code; the innermost of all where there is none."""
         if stack not in self._user_places:
-            self._user_places[stack] = innermost(self.places(stack))
+            self._user_places[stack] = innermost(self.places(stack)) or NOWHERE
         return self._user_places[stack]
 
     def _place(self, number: int, at: int) -> Place:
@@ -179,32 +175,18 @@ class Namer:
         return first
 
 
-def innermost(places: list[Place]) -> Place:
-    """Return the innermost place in the user's own code.
-
-    Where all is library code, that is the code of the package that was started; else the innermost of all.
-    """
-    for place in places:
-        if is_users(place.file):
-            return place
-    started = next((package for place in reversed(places) if (package := _package(place.file))), "")
-    own = (place for place in places if started and _package(place.file) == started)
-    return next(own, places[0] if places else NOWHERE)
-
-
 def _lent(places: list[Place]) -> str:
     """Return the expression of a queue that is waited for as one waits for a lock; empty for any other wait.
 
-    Who takes from a queue waits for work, unless what is taken is put back after use: by the same function, or by
-    whoever borrowed it from one that is called so.
+    Who takes from a queue waits for work, unless the thing that is taken is put back after use: by the same function,
+    or by whoever borrowed it from one that is called so.
     """
     inner = next((at for at, place in enumerate(places[:_LENDERS]) if place.function in _GETS), None)
     if inner is None or inner + 1 >= len(places):
         return ""
     caller = places[inner + 1]
-    taken = _calls(caller, "get")
-    if taken & _calls(caller, "put", "put_nowait", everywhere=True):
-        return f"{min(taken)}.get"
+    if owner := _puts_back(caller):
+        return f"{owner}.get"
     lender = next((one for one in places[inner + 1 : inner + 1 + _LENDERS] if _LENDS.search(_own_name(one))), None)
     return _own_name(lender) if lender else ""
 
@@ -214,78 +196,38 @@ def _own_name(place: Place) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _calls(place: Place, *names: str, everywhere: bool = False) -> frozenset[str]:
-    """Return on what expressions a line of a function, or all of it, calls methods of these names."""
-    functions = [
-        node
-        for node in ast.walk(_parsed(place.file))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and node.lineno <= place.line <= (node.end_lineno or node.lineno)
-    ]
-    inner = max(functions, key=lambda node: node.lineno, default=_parsed(place.file))
-    return frozenset(
-        ast.unparse(node.func.value)
-        for node in _own_nodes(inner)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr in names
-        and (everywhere or node.lineno <= place.line <= (node.end_lineno or node.lineno))
-    )
-
-
-def _own_nodes(function: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes of a function, but for those of functions inside it."""
-    for node in ast.iter_child_nodes(function):
-        yield node
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            yield from _own_nodes(node)
-
-
-@lru_cache(maxsize=64)
-def _parsed(file: str) -> ast.Module:
-    try:
-        return ast.parse("".join(linecache.getlines(file)))
-    except (SyntaxError, ValueError):
-        return ast.Module([], [])
+def _puts_back(place: Place) -> str:
+    """Return the queue from which a line takes what its function puts back there; empty where it does not."""
+    nodes = list(own_nodes(Source().function(place)))
+    taken = {
+        (text_of(call.func.value), text_of(target))
+        for node in nodes
+        if isinstance(node, ast.Assign) and node.lineno <= place.line <= (node.end_lineno or node.lineno)
+        for target in node.targets
+        for call in ast.walk(node.value)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "get"
+    }
+    given = {
+        (text_of(call.func.value), text_of(call.args[0]))
+        for call in nodes
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr in ("put", "put_nowait")
+        and call.args
+    }
+    return min(taken & given, default=("", ""))[0]
 
 
 def _lock_name(places: list[Place]) -> str:
-    place = innermost(places)
-    text = linecache.getline(place.file, place.line).strip()
+    place = innermost(places) or NOWHERE
+    text = Source().text(place)
     found = re.search(r"([\w.\[\]'\"]+)\.acquire\s*\(", text) or re.search(
         r"^(?:async )?with\s+([^:,]+?)\s*(?:\bas\b|:|,)", text
     )
     return found[1] if found else text or "lock"
 
 
-def _package(file: str) -> str:
-    """Return the folder, or the file, right below where packages are installed; empty for any other file."""
-    below = next((folder for folder in _PACKAGES if file.startswith(folder)), "")
-    return below + file.removeprefix(below).partition("/")[0] if below and not file.startswith(_OWN_CODE) else ""
-
-
 def _is_loop(place: Place) -> bool:
     return place.file.endswith("selectors.py") or (
         "asyncio" in place.file and place.function.rpartition(".")[2] in ("run_forever", "run_until_complete", "run")
     )
-
-
-def _folders(*more: str) -> tuple[str, ...]:
-    paths = sysconfig.get_paths()
-    folders = {*site.getsitepackages(), site.getusersitepackages(), *(paths[name] for name in ("purelib", "platlib"))}
-    folders |= {paths[name] for name in more}
-    return tuple(folder.rstrip("/") + "/" for folder in folders)
-
-
-_HERE = Path(__file__).parent
-#: The files whose frames are around a task's own when it is diagnosed.
-_OWN_CODE = (str(_HERE) + os.sep, *(str(_HERE.parent / name) for name in ("magics.py", "light.py", "coroutines.py")))
-_PACKAGES = _folders()
-_LIBRARIES = (*_folders("stdlib", "platstdlib"), *_OWN_CODE)
-
-
-def is_users(file: str) -> bool:
-    """Say whether a file is the user's own code, rather than an installed package or the standard library."""
-    if file.startswith("<"):
-        return not file.startswith("<frozen")
-    return not file.startswith(_LIBRARIES)

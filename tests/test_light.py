@@ -32,7 +32,7 @@ def own(modules):
 
 def test_the_observer_loads_only_its_own_files(tmp_path):
     with subprocess.Popen(["sleep", "60"]) as watched:
-        arguments = str(watched.pid), str(tmp_path), marshal.dumps(None).hex()
+        arguments = str(watched.pid), str(tmp_path), marshal.dumps(None).hex(), ""
         modules = loaded(light.command("workbench.diagnosis.observer.loop", *arguments), tmp_path / "log")
         until_s = time.monotonic() + 30
         while not (tmp_path / "recording.ready").exists():

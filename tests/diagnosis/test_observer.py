@@ -1,6 +1,7 @@
 """The observer, run in a thread of its own: it names what each thread of this very process waits for."""
 
 import fcntl
+import hashlib
 import os
 import select
 import selectors
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.diagnosis.layout import find_layout
+from workbench.diagnosis.layout import find_layout, image_of
 from workbench.diagnosis.observer.loop import Observer
 from workbench.diagnosis.observer.waits import Waits
 from workbench.diagnosis.recorder import Recording
@@ -29,7 +30,8 @@ def observe(seconds: float, folder: Path, tasks: dict[str, Callable[[], object]]
     threads = {name: threading.Thread(target=task, name=name, daemon=True) for name, task in tasks.items()}
     for thread in threads.values():
         thread.start()
-    observer = Observer(os.getpid(), str(folder), find_layout())
+    layout = find_layout()
+    observer = Observer(os.getpid(), str(folder), layout, image_of(layout))
     watching = threading.Thread(target=observer.run)
     start_ns = time.monotonic_ns()
     watching.start()
@@ -70,7 +72,7 @@ def by_poll(sock: socket.socket) -> None:
 
 def work_and_rest(done: threading.Event) -> None:
     while not done.wait(0.001):
-        sum(range(300_000))
+        hashlib.sha256(bytes(3_000_000))  # without the GIL, which the observer has here when it looks
 
 
 @pytest.mark.slow
@@ -126,7 +128,7 @@ def test_every_kind_of_wait_is_named(tmp_path: Path) -> None:
 
 def test_the_end_of_a_process_ends_the_observer(tmp_path: Path) -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    observer = Observer(child.pid, str(tmp_path), None)
+    observer = Observer(child.pid, str(tmp_path), None, "")
     watching = threading.Thread(target=observer.run)
     watching.start()
     child.communicate(b"\n")
@@ -139,7 +141,8 @@ def test_a_task_that_computes_has_its_core_alone_and_one_that_waits_shares_it(tm
     program = "import time\nwhile time.process_time() < 0.5: pass\nwhile True: time.sleep(0.005)"
     every, until = len(os.sched_getaffinity(0)), time.monotonic() + 30
     child = subprocess.Popen([sys.executable, "-c", program])
-    observer = Observer(child.pid, str(tmp_path), find_layout())
+    layout = find_layout()
+    observer = Observer(child.pid, str(tmp_path), layout, image_of(layout))
     watching = threading.Thread(target=observer.run)
     watching.start()
     try:

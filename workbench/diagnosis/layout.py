@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import dis
+import marshal
 import os
 import struct
 import sys
@@ -62,6 +63,23 @@ def find_layout() -> Layout | None:
         return None
     finally:
         os.close(memory)
+
+
+def image_of(layout: Layout | None) -> str:
+    """Return the file that holds this interpreter, as the kernel names it; empty where it can't be found."""
+    if layout is not None:
+        with open("/proc/self/maps") as maps:
+            for line in maps:
+                fields = line.split(maxsplit=5)
+                if int(fields[0].split("-")[0], 16) == layout["image_base"] and len(fields) > 5:
+                    return fields[5].strip()
+    return ""
+
+
+def main() -> None:
+    """Print the layout of this interpreter, marshalled in hex, and its file, as a process that is told about them."""
+    layout = find_layout()
+    sys.stdout.write(f"{marshal.dumps(layout).hex()} {image_of(layout)}\n")
 
 
 def _runtime() -> Layout:

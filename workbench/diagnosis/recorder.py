@@ -19,7 +19,7 @@ from typing import Self
 
 from workbench import light
 from workbench.diagnosis.awaits import AwaitWatcher
-from workbench.diagnosis.layout import Layout, find_layout
+from workbench.diagnosis.layout import find_layout, image_of
 from workbench.diagnosis.observer import protocol
 from workbench.masking import get_logger
 
@@ -52,6 +52,8 @@ class Recording:
     awaits: list[tuple[int, tuple[protocol.Awaiting, ...]]] = field(default_factory=list)
     turns: list[tuple[int, float]] = field(default_factory=list)
     observer_cpu_s: float = 0.0
+    #: Whether the task was there, with all its threads and children, before the recording began.
+    attached: bool = False
 
     def read(self, folder: Path) -> Self:
         """Add what the observer and the watcher within wrote into a folder."""
@@ -100,7 +102,10 @@ class Recorder:
         """Start the observer, where this system allows one, and wait until it watches."""
         self._pid, self.tid = os.getpid(), threading.get_native_id()
         if sys.platform.startswith("linux") and sys.executable and os.path.isdir("/proc/self/task"):
-            self._start_observer(find_layout())
+            self._folder = self._given or Path(tempfile.mkdtemp(prefix="workbench-"))
+            layout = find_layout()
+            _allow_observer()
+            self._observer = start_observer(self._pid, self._folder, marshal.dumps(layout).hex(), image_of(layout))
         # In a folder that is left behind, what was seen outlives us; else it writes no file, which is the task's to do.
         file = str(self._given.absolute() / protocol.AWAITS) if self._given is not None else ""
         self._awaits = AwaitWatcher(threading.get_ident(), file)
@@ -119,7 +124,7 @@ class Recorder:
         assert self._awaits is not None
         self._awaits.stop()
         try:
-            self._stop_observer()
+            stop_observer(self._observer, self._folder)
             if self._observer is None:
                 return recording
             watched = self._awaits
@@ -134,30 +139,34 @@ class Recorder:
         """The thread, in this process, that watches the event loop."""
         return self._awaits.tid if self._awaits is not None else 0
 
-    def _start_observer(self, layout: Layout | None) -> None:
-        self._folder = self._given or Path(tempfile.mkdtemp(prefix="workbench-"))
-        arguments = str(self._pid), str(self._folder), marshal.dumps(layout).hex()
-        command = light.command("workbench.diagnosis.observer.loop", *arguments)
-        _allow_observer()
-        with open(self._folder / "log", "wb") as log:
-            started = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)
-        ready = self._folder / protocol.READY
-        if started.returncode or not appears(ready):
-            _log.warning("the observer did not start: %s", (self._folder / "log").read_text().strip()[-500:])
-            return
-        self._observer = int(ready.read_text())
 
-    def _stop_observer(self) -> None:
-        assert self._folder is not None
-        if self._observer is None:
-            return
-        try:
-            os.kill(self._observer, 15)
-        except ProcessLookupError:
-            _log.warning("the observer ended early: %s", (self._folder / "log").read_text().strip()[-500:])
-            return
-        if not appears(self._folder / protocol.DONE):
-            _log.warning("the observer did not end in time")
+def start_observer(pid: int, folder: Path, layout: str, image: str) -> int | None:
+    """Start the observer of a process, which writes into a folder; return its process id, None where it fails.
+
+    ``layout`` and ``image`` say how to read its memory: see `workbench.diagnosis.layout.main`.
+    """
+    command = light.command("workbench.diagnosis.observer.loop", str(pid), str(folder), layout, image)
+    with open(folder / "log", "wb") as log:
+        started = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)
+    ready = folder / protocol.READY
+    if started.returncode or not appears(ready):
+        _log.warning("the observer did not start: %s", (folder / "log").read_text().strip()[-500:])
+        return None
+    return int(ready.read_text())
+
+
+def stop_observer(observer: int | None, folder: Path) -> None:
+    """Stop the observer, and wait until it has written all it saw."""
+    if observer is None:
+        return
+    try:
+        os.kill(observer, 15)
+    except ProcessLookupError:
+        if not (folder / protocol.DONE).exists():
+            _log.warning("the observer ended early: %s", (folder / "log").read_text().strip()[-500:])
+        return
+    if not appears(folder / protocol.DONE):
+        _log.warning("the observer did not end in time")
 
 
 def appears(path: Path, timeout_s: float = _START_TIMEOUT_S) -> bool:

@@ -35,6 +35,10 @@ COMPUTES_FROM, RECENT_LOOKS = 0.1, 16
 FLUSH_EVERY_S = 0.25
 #: A stack that showed nothing is read again, so often, though the thread has not run since.
 READ_AGAIN = 3
+#: How often a stack is read until it is whole; an end that is not known is believed when it is read so often in a row.
+TORN_READS, SURE = 8, 4
+#: What stands for the code at the end of an empty stack.
+NO_CODE = -2
 
 
 class Numbers:
@@ -68,6 +72,8 @@ class Thread:
             self._syscall = -1
         self.last: SeenTuple | None = None
         self.counters = b""
+        #: The code of its outermost frame, once that is known.
+        self.began_with = -1
         #: How often in a row its stack showed nothing: it may have changed while it was read.
         self.unread = 0
         with open(folder + "comm") as comm:
@@ -164,7 +170,7 @@ class Process:
         else:
             with contextlib.suppress(OSError):
                 wait = self.number_wait(*self.waits.name(syscall))
-        stack = self._stack(thread.tid)
+        stack = self._stack(thread)
         thread.unread = thread.unread + 1 if stack in self._nothing else 0
         on_cpu, runqueue = map(int, counters.split()[:2])
         seen = (self.pid, thread.tid, on_cpu, runqueue, wait, stack, pace)
@@ -196,12 +202,21 @@ class Process:
             return bool(instant) and self.stacks is not None and self.stacks.opcode_in(instant, opcodes)
         return False
 
-    def _stack(self, tid: int) -> int:
+    def _stack(self, thread: Thread) -> int:
+        """Return the number of a thread's stack, which changes under our eyes: what is torn off is read again.
+
+        A whole one ends with the function that the thread began with, or with another one that is seen again and again.
+        """
         if self.stacks is None:
             return protocol.NO_STACK
-        for _ in range(3):  # it may change under our eyes
+        ends: list[int] = []
+        for _ in range(TORN_READS):
             with contextlib.suppress(OSError):
-                return self.number_stack(self.stacks.stack(tid))
+                stack = self.stacks.stack(thread.tid)
+                ends.append(stack[-1][0] if stack else NO_CODE)
+                if ends[-1] == thread.began_with or ends[-SURE:] == [ends[-1]] * SURE:
+                    thread.began_with = ends[-1]
+                    return self.number_stack(stack)
         return protocol.NO_STACK
 
     def close(self) -> None:
@@ -216,14 +231,14 @@ class Process:
 class Observer:
     """Watches a process tree and writes a recording into a folder."""
 
-    def __init__(self, pid: int, folder: str, layout: Layout | None, ours: tuple[int, ...] = ()) -> None:
+    def __init__(self, pid: int, folder: str, layout: Layout | None, image: str, ours: tuple[int, ...] = ()) -> None:
         self._pid, self._layout = pid, layout
         #: Processes that are the observer's own, though they stand below the task for a moment.
         self._ours = ours
         self._file = open(os.path.join(folder, protocol.RECORDING), "ab")  # noqa: SIM115
         self._buffer: list[tuple[Any, ...]] = []
         self._numbers = [Numbers(kind, self._tell) for kind in (protocol.Wait, protocol.Stack, protocol.Code)]
-        self._image = _own_image(pid, layout) if layout else None
+        self._image = (image, layout["image_base"]) if layout else None
         self._processes: dict[int, Process] = {}
         self._children_at = self._flush_at = self._core_at = 0.0
         self._cores, self._ran = os.sched_getaffinity(0), 1.0
@@ -323,16 +338,6 @@ class Observer:
                 self._add(pid, process.parent)
 
 
-def _own_image(pid: int, layout: Layout) -> tuple[str, int] | None:
-    """Return the file that holds the interpreter and where it begins in memory."""
-    with open(f"/proc/{pid}/maps") as maps:
-        for line in maps:
-            fields = line.split(maxsplit=5)
-            if int(fields[0].split("-")[0], 16) == layout["image_base"] and len(fields) > 5:
-                return fields[5].strip(), layout["image_base"]
-    return None
-
-
 def _image(pid: int, path: str) -> int:
     """Return where a process has mapped a file, or 0."""
     with contextlib.suppress(OSError), open(f"/proc/{pid}/maps") as maps:
@@ -342,13 +347,14 @@ def _image(pid: int, path: str) -> int:
     return 0
 
 
-def main(pid: str, folder: str, layout: str) -> None:
+def main(pid: str, folder: str, layout: str, image: str) -> None:
     """Run as the observer of a process, and as no child of it, which ``os.wait()`` would find.
 
-    ``layout`` is marshalled, in hex. The file `protocol.READY` says that it watches, `protocol.DONE` that it has ended.
+    ``layout`` is marshalled, in hex; ``image`` is the file that holds such an interpreter. The file `protocol.READY`
+    says that it watches, `protocol.DONE` that it has ended.
     """
     ours = detach(), os.getpid()
-    observer = Observer(int(pid), folder, marshal.loads(bytes.fromhex(layout)), ours)
+    observer = Observer(int(pid), folder, marshal.loads(bytes.fromhex(layout)), image, ours)
     signal.signal(signal.SIGTERM, lambda *_: observer.stop())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     observer.look()

@@ -26,6 +26,7 @@ from workbench.ward import INTERRUPTED, in_ward
 
 if TYPE_CHECKING:
     from workbench.comparison.answers import Equal
+    from workbench.results import Diagnosis
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -87,7 +88,8 @@ class _Parser(argparse.ArgumentParser):
     """One whose errors quote what was passed, but no secret in it."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(masked(message))
+        hint = "; the task's own go after --" if message.startswith("unrecognized") and "diagnose" in self.prog else ""
+        super().error(masked(message) + hint)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -142,13 +144,19 @@ def _add_diagnose(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     command = commands.add_parser(
         "diagnose",
         help="say what bounds a script, module or callable",
-        usage="workbench diagnose [--json] [--out FILE] [--timeout S] (TARGET | -m MODULE | -c CODE) [-- ARG ...]",
+        usage="workbench diagnose [--json] [--out FILE] [--timeout S] (TARGET | -m MODULE | -c CODE) [-- ARG ...]\n"
+        "       workbench diagnose [--json] [--out FILE] --pid PID [--for S]",
         description="Say what bounds a task. TARGET is file.py, file.py:callable or package.module:callable. "
-        "The task's own output and exit code pass through; a callable shorter than 0.5 s is repeated.",
+        "The task's own output and exit code pass through; a callable shorter than 0.5 s is repeated, and gets its "
+        "arguments in JSON or as text, depth=3 by its name.",
     )
     command.add_argument("--json", action="store_true", help="write JSON to stdout, the task's own stdout to stderr")
     command.add_argument("--out", type=Path, metavar="FILE", help="write the JSON to a file")
     command.add_argument("--timeout", type=float, metavar="S", help="end the task after S seconds and tell what it did")
+    command.add_argument("--pid", type=int, help="watch a process that runs, and those below it, from outside")
+    command.add_argument(
+        "--for", dest="for_s", type=_seconds, default=10.0, metavar="10s", help="watch it so long (%(default)s s)"
+    )
     command.add_argument("-m", dest="module", help="run a module, like python -m")
     command.add_argument("-c", dest="code", help="run code, like python -c")
     command.add_argument("target", nargs="?", help=argparse.SUPPRESS)
@@ -157,10 +165,17 @@ def _add_diagnose(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 def _diagnose(args: argparse.Namespace) -> int:
+    from workbench.diagnosis.attached import diagnose_process
     from workbench.diagnosis.targets import Target, diagnose_target, parse_target
 
-    if sum(item is not None for item in (args.module, args.code)) > 1:
-        raise UsageError("pass one of TARGET, -m and -c")
+    if sum(item is not None for item in (args.module, args.code, args.pid)) > 1 or (args.pid and args.target):
+        raise UsageError("pass one of TARGET, -m, -c and --pid")
+    # Who ends us, as `timeout` does, wants the task and its observer to end as well.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if args.pid is not None:
+        _check_writable(args.out)
+        _print_diagnosis(diagnose_process(args.pid, for_s=args.for_s), args)
+        return 0
     rest = [*([args.target] if args.target is not None else []), *args.args]
     if args.module is not None:
         target = Target("module", args.module, args=tuple(rest))
@@ -175,14 +190,18 @@ def _diagnose(args: argparse.Namespace) -> int:
     _check_writable(args.out)
     json_alone = args.json and args.out is None
     outcome = diagnose_target(target, timeout_s=args.timeout, stdout=sys.stderr if json_alone else None)
-    text = json.dumps(outcome.diagnosis.to_json(), indent=1, ensure_ascii=False)
+    _print_diagnosis(outcome.diagnosis, args)
+    return outcome.exit_code
+
+
+def _print_diagnosis(diagnosis: Diagnosis, args: argparse.Namespace) -> None:
+    text = json.dumps(diagnosis.to_json(), indent=1, ensure_ascii=False)
     if args.out is not None:
         args.out.write_text(text + "\n", encoding="utf-8")
     if args.json:
         print(text)
     else:
-        print(outcome.diagnosis.summary(), file=sys.stderr)
-    return outcome.exit_code
+        print(diagnosis.summary(), file=sys.stderr)
 
 
 def _check_writable(path: Path | None) -> None:
@@ -321,9 +340,12 @@ def _add_endpoint(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     command = commands.add_parser(
         "endpoint",
         help="say what bounds a request of a Django project, and which fix pays",
-        description="Say what bounds one request of a Django project, and try fixes, all on a copy of its database.",
+        description="Say what bounds one request of a Django project, and try fixes, all on a copy of its database. "
+        "Of another WSGI or ASGI application it is said what bounds the request and what would pay; nothing is tried.",
     )
-    command.add_argument("project", metavar="PROJECT", help="the folder that holds manage.py")
+    command.add_argument(
+        "project", metavar="PROJECT", help="the folder that holds manage.py; or file.py:app, of Flask, FastAPI …"
+    )
     command.add_argument("path", metavar="PATH", help="what to ask for, as in /books/?page=2")
     command.add_argument("--user", metavar="U", help="the name of the user who is logged in")
     command.add_argument("--settings", metavar="M", help="the settings module (as manage.py names it)")
@@ -360,9 +382,16 @@ def _link(text: str) -> float:
 
 
 def _endpoint(options: argparse.Namespace) -> int:
+    from workbench.diagnosis import diagnose_request
     from workbench.endpoint import study_endpoint
 
     _check_writable(options.out)
+    if ":" in options.project and not Path(options.project).exists():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        diagnosis = diagnose_request(options.project, options.path, method=options.method)
+        _print_diagnosis(diagnosis, options)
+        print("This is no Django project: what would pay is predicted, and nothing was tried.", file=sys.stderr)
+        return 0
     study = study_endpoint(
         options.project,
         options.path,

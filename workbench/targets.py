@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import importlib.util
+import inspect
 import json
 import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from workbench.errors import UsageError, one_line
 from workbench.names import module_and_name
 from workbench.plain import from_json
+
+_RELATIVE = re.compile(rb"^[ \t]*from[ \t]+\.", re.MULTILINE)
 
 
 def load_callable(place: str, name: str) -> Callable[..., Any]:
@@ -52,11 +57,75 @@ def load_callable(place: str, name: str) -> Callable[..., Any]:
     except OSError as error:
         raise UsageError(f"can't read {place}: {error.strerror or error}") from error
     for part in name.split("."):
-        found = getattr(found, part, None)
+        owner, found = found, getattr(found, part, None)
     if not callable(found):
-        raise UsageError(f"{place} has no callable {name!r}")
+        callables = (known for known in dir(owner) if callable(getattr(owner, known, None)))
+        raise UsageError(f"{place} has no callable {name!r}{did_you_mean(name.rpartition('.')[2], callables)}")
     called: Callable[..., Any] = found
     return called
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence that names what is spelt alike; empty where nothing is.
+
+    Examples
+    --------
+    >>> did_you_mean("isqr", dir(__import__("math")))
+    ": did you mean 'isqrt'?"
+    """
+    alike = difflib.get_close_matches(name, [word for word in known if not word.startswith("_")], 1)
+    return f": did you mean {alike[0]!r}?" if alike else ""
+
+
+def read_arguments(func: Callable[..., Any], words: Sequence[str]) -> tuple[list[Any], dict[str, Any]]:
+    """Return what words on a command line stand for as arguments of a function: each in JSON, or else as plain text.
+
+    ``depth=3`` is that argument by its name, where the function has one, or takes any.
+
+    Raises
+    ------
+    UsageError
+        The function can't be called with these.
+
+    Examples
+    --------
+    >>> read_arguments(print, ["3", "a word", "sep=-"])
+    ([3, 'a word'], {'sep': '-'})
+    """
+    try:
+        signature = inspect.signature(func)
+    except ValueError:  # a builtin that does not tell
+        return [_json_or_text(word) for word in words], {}
+    takes_any = any(each.kind is each.VAR_KEYWORD for each in signature.parameters.values())
+    args: list[Any] = []
+    named: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.removeprefix("--").partition("=")
+        if equals and name.isidentifier() and (takes_any or name in signature.parameters):
+            named[name] = _json_or_text(value)
+        else:
+            args.append(_json_or_text(word))
+    try:
+        signature.bind(*args, **named)
+    except TypeError as error:
+        given = "1 argument" if len(words) == 1 else f"{len(words)} arguments"
+        raise UsageError(f"it can't be called with {given}: {error}; pass them after --") from error
+    return args, named
+
+
+def module_of_package(path: Path) -> tuple[str, str] | None:
+    """Return the folder and the dotted name by which a file is imported as of its package, if it asks for its package.
+
+    It does with a relative import, such as ``from .models import Book``.
+    """
+    try:
+        asks = _RELATIVE.search(path.read_bytes()) is not None
+    except OSError:
+        return None
+    folder, names = path.resolve().parent, [path.stem]
+    while (folder / "__init__.py").exists():
+        folder, names = folder.parent, [folder.name, *names]
+    return (str(folder), ".".join(names)) if asks and len(names) > 1 else None
 
 
 def read_items(path: str | os.PathLike[str]) -> list[Any]:
@@ -120,6 +189,10 @@ def _imported(place: str) -> Any:
         sys.path.insert(0, os.getcwd())
         return importlib.import_module(place)
     path = Path(place).resolve()
+    if of_package := module_of_package(path):
+        folder, module_name = of_package
+        sys.path.insert(0, folder)
+        return importlib.import_module(module_name)
     sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import eventually
 
 from workbench import Diagnosis, UsageError
 from workbench.diagnosis.targets import parse_target
@@ -150,13 +151,38 @@ def test_ctrl_c_gives_the_diagnosis_so_far(tmp_path: Path) -> None:
     assert diagnosed(tmp_path / "out.json").verdict == "idle"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [[], ["--pid"]])
+def test_a_command_that_is_told_to_end_ends_what_it_started(tmp_path: Path, options: list[str]) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("import time\nprint('on', flush=True)\ntime.sleep(60)\n")
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as task:
+        assert task.stdout
+        task.stdout.readline()
+        command = [sys.executable, "-m", "workbench", "diagnose", *options, str(task.pid) if options else str(script)]
+        env = os.environ | {"TMPDIR": str(tmp_path)}
+        with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            eventually(lambda: list(tmp_path.glob("workbench-*/recording.ready")))
+            time.sleep(0.3)
+            process.terminate()
+            _, said = process.communicate(timeout=60)
+        assert b"bound by sleep" in said
+        assert list(tmp_path.glob("workbench-*")) == []
+        assert task.poll() is None
+        task.kill()
+
+
 @pytest.mark.parametrize(
     ("args", "says"),
     [
         (["nowhere.py"], "there is no file nowhere.py"),
         (["no_such_module:f"], "there is no module 'no_such_module'"),
         (["json:no_such"], "has no callable 'no_such'"),
-        (["json:loads"], "pass them after --"),
+        (["json:dump_"], "has no callable 'dump_': did you mean 'dump'?"),
+        (
+            ["json:loads"],
+            "json:loads: it can't be called with 0 arguments: missing a required argument: 's'; pass them",
+        ),
         (["word"], "is no target"),
         (["-m", "no_such_module"], "there is no module 'no_such_module'"),
         (["-c", "def"], "line 1: invalid syntax"),
@@ -170,6 +196,31 @@ def test_a_mistake_is_told_in_a_line(args: list[str], says: str) -> None:
     assert says in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.returncode == (1 if "--out" in args else 2)
+
+
+@pytest.mark.slow
+def test_arguments_are_json_or_text_and_may_be_named(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def show(first, *others, depth=1, **more): print(first, others, depth, more)\n")
+    done = workbench("mine.py:show", "--", "3", "a word", "[1]", "depth=2", "sep=x", "not this=1", cwd=tmp_path)
+    assert done.stdout.splitlines()[0] == "3 ('a word', [1], 'not this=1') 2 {'sep': 'x'}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["shop/carts.py", "shop/carts.py:total"])
+def test_a_file_with_relative_imports_runs_as_of_its_package(tmp_path: Path, target: str) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "__init__.py").touch()
+    (tmp_path / "shop" / "prices.py").write_text("PRICE = 7\n")
+    text = "from .prices import PRICE\ndef total(): print(PRICE)\nif __name__ == '__main__': total()\n"
+    (tmp_path / "shop" / "carts.py").write_text(text)
+    done = workbench(target, cwd=tmp_path)
+    assert (done.stdout.splitlines()[0], done.returncode) == ("7", 0), done.stderr
+
+
+def test_a_file_that_is_spelt_alike_is_named(tmp_path: Path) -> None:
+    (tmp_path / "report.py").touch()
+    with pytest.raises(UsageError, match=r"reprot\.py: did you mean 'report\.py'\?$"):
+        parse_target(str(tmp_path / "reprot.py"))
 
 
 def test_a_target_is_understood(tmp_path: Path) -> None:

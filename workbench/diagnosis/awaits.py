@@ -21,6 +21,8 @@ LOOK_EVERY_S = 0.01
 LOOK_FOR_LOOP_EVERY_S = 0.05
 SAVE_EVERY_S = 0.25
 _MAX_TASKS = 500
+#: The name of a task of ours, which is none of the studied.
+OWN_TASK = "workbench"
 _LOOP_FUNCTIONS = ("run_forever", "run_until_complete", "_run_once", "run")
 
 
@@ -79,7 +81,8 @@ class AwaitWatcher:
             turn = _turn(frame)
             self.turns += [(at, turn)] if turn is not None else []
             return
-        tasks = sorted(self._tasks() - self._ignored, key=id)[:_MAX_TASKS]
+        studied = (task for task in self._tasks() - self._ignored if task.get_name() != OWN_TASK)
+        tasks = sorted(studied, key=id)[:_MAX_TASKS]
         self.seen.append((at, tuple(found for task in tasks if (found := _awaiting(task)))))
 
     def _save(self) -> None:

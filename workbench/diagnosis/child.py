@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import inspect
 import json
@@ -18,9 +19,11 @@ from workbench.coroutines import run_coroutine, run_through
 from workbench.diagnosis.recorder import REPEAT_UNTIL_S, Recorder
 from workbench.errors import UsageError, one_line
 from workbench.light import FRESH
-from workbench.targets import load_callable
+from workbench.targets import load_callable, module_of_package, read_arguments
 
 USAGE = 2
+#: A request is made again and again for so long.
+ASK_FOR_S = 2.0
 #: A second copy of this module would not know the threads of the first.
 KEPT = {"threading"}
 
@@ -41,6 +44,7 @@ def main(folder_name: str, target_json: str) -> None:
     names["__doc__"] = None
     run = _prepare(folder, target)
     recorder = Recorder(folder)
+    collections = _watch_collections()
     facts: dict[str, Any] = {"runs": 0}
     failed: BaseException | None = None
     recorder.start()
@@ -58,16 +62,19 @@ def main(folder_name: str, target_json: str) -> None:
         if os.getpid() == start["pid"]:  # a forked copy leaves the end to the first process
             recording = recorder.stop()
             facts["failure"] = one_line(failed) if failed is not None else None
-            _write(folder / "end.json", {**facts, "end_ns": recording.end_ns, "counters": recording.counters})
+            counters = {**recording.counters, **collections}
+            _write(folder / "end.json", {**facts, "end_ns": recording.end_ns, "counters": counters})
 
 
 def _prepare(folder: Path, target: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
     """Return what runs the target; a target that can't be run ends this process here, before anything is recorded."""
     kind, value, args = target["kind"], target["value"], target["args"]
-    sys.argv = [value if kind in ("script", "callable") else f"-{kind[0]}", *args]
+    sys.argv = [value if kind in ("script", "callable", "request") else f"-{kind[0]}", *args]
     sys.path.insert(0, os.path.dirname(os.path.abspath(value)) if value.endswith(".py") else os.getcwd())
     if kind == "callable":
         return _callable(folder, value, target["name"], args)
+    if kind == "request":
+        return _request(folder, value, target["name"], *args)
     if kind == "module":
         try:
             found = importlib.util.find_spec(value)
@@ -76,6 +83,10 @@ def _prepare(folder: Path, target: dict[str, Any]) -> Callable[[dict[str, Any]],
         if found is None:
             _refuse(folder, f"there is no module {value!r}")
         return lambda facts: _once(facts, lambda: runpy.run_module(value, run_name="__main__", alter_sys=True))
+    if kind == "script" and (of_package := module_of_package(Path(value))):
+        root, module = of_package
+        sys.path.insert(0, root)
+        return lambda facts: _once(facts, lambda: runpy.run_module(module, run_name="__main__", alter_sys=True))
     source = value if kind == "code" else Path(value).read_bytes()
     name = "<string>" if kind == "code" else value
     try:
@@ -83,6 +94,19 @@ def _prepare(folder: Path, target: dict[str, Any]) -> Callable[[dict[str, Any]],
     except SyntaxError as error:
         _refuse(folder, f"{name}, line {error.lineno}: {error.msg}")
     return lambda facts: _once(facts, lambda: _run_main(program, value if kind == "script" else None))
+
+
+def _watch_collections() -> dict[str, float]:
+    """Return counters of garbage collection, ``gc_runs`` and ``gc_s``, that go up from now on."""
+    counted = {"gc_runs": 0.0, "gc_s": 0.0}
+    now = time.thread_time  # what others did meanwhile is not its cost
+
+    def watch(phase: str, info: object) -> None:
+        counted["gc_s"] += now() if phase == "stop" else -now()
+        counted["gc_runs"] += phase == "stop"
+
+    gc.callbacks.append(watch)
+    return counted
 
 
 def _once(facts: dict[str, Any], run: Callable[[], object]) -> None:
@@ -104,17 +128,41 @@ def _callable(folder: Path, value: str, name: str, args: list[str]) -> Callable[
     except UsageError as error:
         _refuse(folder, str(error))
     try:
-        inspect.signature(func).bind(*args)
-    except TypeError as error:
-        _refuse(folder, f"{value}:{name} can't be called with {len(args)} arguments: {error}; pass them after --")
-    except ValueError:
-        pass  # a builtin that does not tell its signature
+        given, named = read_arguments(func, args)
+    except UsageError as error:
+        _refuse(folder, f"{value}:{name}: {error}")
 
     def run(facts: dict[str, Any]) -> None:
         start = time.perf_counter()
         while not facts["runs"] or time.perf_counter() - start < REPEAT_UNTIL_S:
             facts["runs"] += 1
-            _run_to_its_end(func(*args))
+            _run_to_its_end(func(*given, **named))
+
+    return run
+
+
+def _request(folder: Path, value: str, name: str, path: str, method: str) -> Callable[[dict[str, Any]], None]:
+    """Return what asks an application again and again, which has answered once already."""
+    # They bring modules of their own: another class of the same name.
+    from workbench.diagnosis import application
+    from workbench.errors import UsageError as Told
+
+    try:
+        asked = application.asking(load_callable(value, name), path, method)
+        status = asked.once()
+    except (UsageError, Told) as error:
+        _refuse(folder, str(error))
+    except Exception as error:
+        _refuse(folder, f"the application raises {one_line(error)} for {method} {path}")
+    if status >= 400:
+        _refuse(folder, f"{method} {path} answers {status}: pass a path that the application has")
+
+    def run(facts: dict[str, Any]) -> None:
+        start = time.perf_counter()
+        while not facts["runs"] or time.perf_counter() - start < ASK_FOR_S:
+            facts["runs"] += 1
+            asked.once()
+        asked.end()
 
     return run
 

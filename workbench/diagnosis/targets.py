@@ -26,13 +26,16 @@ from workbench.diagnosis.recorder import Recording, appears
 from workbench.errors import TaskError, UsageError
 from workbench.proc import descendants, states_of
 from workbench.results import Diagnosis
+from workbench.targets import did_you_mean
 
 _GRACE_S, _LOOK_S = 2.0, 0.01
+#: An application that is not through with its start and its requests by then hangs.
+_REQUESTS_S = 40.0
 
 
 @dataclass(frozen=True)
 class Target:
-    """Something to run: ``kind`` is ``code``, ``module``, ``script`` or ``callable`` (``value:name``)."""
+    """Something to run: ``kind`` is ``code``, ``module``, ``script``, ``callable`` or ``request`` (``value:name``)."""
 
     kind: str
     value: str
@@ -40,7 +43,8 @@ class Target:
     args: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        text = {"code": "-c …", "module": f"-m {self.value}", "callable": f"{self.value}:{self.name}"}
+        named = f"{self.value}:{self.name}"
+        text = {"code": "-c …", "module": f"-m {self.value}", "callable": named, "request": named}
         return " ".join([text.get(self.kind, self.value), *map(shlex.quote, self.args)])
 
 
@@ -62,12 +66,59 @@ def parse_target(text: str, args: Sequence[str] = ()) -> Target:
         place, name = text, ""
     is_file = place.endswith(".py") or os.sep in place
     if is_file and not Path(place).is_file():
-        raise UsageError(f"there is no file {place}: pass file.py, file.py:callable or package.module:callable")
+        near = did_you_mean(Path(place).name, (path.name for path in Path(place).parent.glob("*.py")))
+        raise UsageError(
+            f"there is no file {place}{near or ': pass file.py, file.py:callable or package.module:callable'}"
+        )
     if not is_file and not (colon and place and all(part.isidentifier() for part in place.split("."))):
         raise UsageError(f"{text!r} is no target: pass file.py, file.py:callable, package.module:callable, -m or -c")
     if colon and not all(part.isidentifier() for part in name.split(".")):
         raise UsageError(f"{text!r} names no callable after the colon")
     return Target("callable" if colon else "script", place, name, tuple(args))
+
+
+def diagnose_request(app: str, path: str, *, method: str = "GET") -> Diagnosis:
+    """Say what bounds a request of a WSGI or ASGI application, such as one of Flask or FastAPI, and what would pay.
+
+    The application runs in a process of its own and is asked there without a server: once to warm it up, then again and
+    again for two seconds. Its databases are the real ones: of a Django project, `workbench.study_endpoint` studies a
+    copy, and tries fixes.
+
+    Parameters
+    ----------
+    app
+        ``file.py:app`` or ``package.module:app``; a function without arguments that makes one is called.
+    path
+        What to ask for, as in ``/books/?page=2``.
+    method
+        ``GET`` or ``HEAD``: nothing that writes is done again and again.
+
+    Returns
+    -------
+    Diagnosis
+        ``runs`` is how often it was asked; all times are of all requests.
+
+    Raises
+    ------
+    UsageError
+        There is no such application, or it answers with an error.
+
+    Examples
+    --------
+    >>> from workbench import diagnose_request
+    >>> diagnose_request("wsgiref.simple_server:demo_app", "/").verdict
+    'CPU-bound'
+    """
+    target = parse_target(app)
+    if target.kind != "callable":
+        raise UsageError(f"{app!r} names no application: pass file.py:app or package.module:app")
+    if not path.startswith("/"):
+        raise UsageError(f"{path!r} is no path: begin it with a slash")
+    if method not in ("GET", "HEAD"):
+        raise UsageError(f"{method} may write, and is not made again and again: pass GET or HEAD")
+    return diagnose_target(
+        Target("request", target.value, target.name, (path, method)), timeout_s=_REQUESTS_S
+    ).diagnosis
 
 
 @dataclass(frozen=True)
@@ -108,6 +159,8 @@ def diagnose_target(target: Target, *, timeout_s: float | None = None, stdout: A
         if (folder / "usage").exists():
             raise UsageError((folder / "usage").read_text())
         if not (folder / "start.json").exists():
+            if as_asked:
+                raise TaskError(f"{target} did not get to its end in {timeout_s:g} s: nothing was recorded")
             raise TaskError(f"{target} ended before anything was recorded (exit code {process.returncode})")
         if not (folder / "end.json").exists() and (folder / protocol.READY).exists():
             appears(folder / protocol.DONE, _GRACE_S)  # killed, or another program by now: only the observer knows

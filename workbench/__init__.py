@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from workbench import records, services
 from workbench.comparison import compare
-from workbench.diagnosis import Diagnosing, diagnose
+from workbench.diagnosis import Diagnosing, diagnose, diagnose_process, diagnose_request
 from workbench.endpoint import study_endpoint
 from workbench.errors import (
     FetchError,
@@ -21,6 +21,7 @@ from workbench.errors import (
     UsageError,
     WorkbenchError,
 )
+from workbench.opportunity import Opportunity
 from workbench.plots import plot, plot_shares
 from workbench.remedies import memoize
 from workbench.report import make_report
@@ -43,6 +44,7 @@ __all__ = [
     "MissingExtraError",
     "MissingServerError",
     "NotApplicableError",
+    "Opportunity",
     "QueueError",
     "RecordError",
     "RecordExistsError",
@@ -55,6 +57,8 @@ __all__ = [
     "WorkbenchError",
     "compare",
     "diagnose",
+    "diagnose_process",
+    "diagnose_request",
     "fetch_all",
     "is_fib",
     "is_fib_float",

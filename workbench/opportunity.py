@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from workbench.views import number, span
+from workbench.views import Card, Place, number, span
 
 #: What came of trying a change; empty while nobody has.
 Outcome = Literal["", "pays", "does not", "harms", "can't be tried"]
@@ -70,19 +70,44 @@ class Opportunity:
             value, low, high = (getattr(self, f"{name}_{end}") for end in ("s", "low", "high"))
             if not _holds(value, low, high):
                 raise ValueError(f"{name}_s is {value}, outside its interval of {low} to {high}")
-        if self.verdict not in get_args(Outcome):
-            raise ValueError(f"there is no verdict {self.verdict!r}: pass one of {', '.join(get_args(Outcome)[1:])}")
+        check_verdict(self.verdict)
         if self.tried_s is not None and not self.verdict:
             raise ValueError("tried_s goes with a verdict: pass what came of it")
 
     @property
     def saving(self) -> str:
         """What it saves, in words: as tried, else as predicted."""
-        if self.tried_s is not None:
-            return f"{_seconds(self.tried_s, self.tried_low, self.tried_high)}, tried"
-        if self.saves_s is not None:
-            return f"{_seconds(self.saves_s, self.saves_low, self.saves_high)}, predicted"
-        return "not known"
+        tried, predicted = (
+            (self.tried_s, self.tried_low, self.tried_high),
+            (self.saves_s, self.saves_low, self.saves_high),
+        )
+        return saving_in_words(tried, predicted, "s")
+
+    @property
+    def place(self) -> Place:
+        """The line of code to change."""
+        return Place(self.file, self.line)
+
+    def lines(self, wall_s: float) -> tuple[str, ...]:
+        """Return it as lines of text: what to change and where, what it saves of so many seconds, why, and how."""
+        where = f" at {self.place.near()}" if self.file else ""
+        return (f"{self.what}{where}: saves {self._of(wall_s)}", self.why, *self._how(), *self._but())
+
+    def card(self, wall_s: float) -> Card:
+        """Return what is shown of it in a web page."""
+        says = tuple(text for text in (self.place.near(), self.why, *self._but()) if text)
+        return Card(self.what, f"saves {self._of(wall_s)}", "#009e73", says, "\n".join(self._how()))
+
+    def _of(self, wall_s: float) -> str:
+        share = f" of {number(wall_s)} s" if self.saves_s is not None and wall_s else ""
+        return f"{self.saving}{share}"
+
+    def _how(self) -> tuple[str, ...]:
+        tried = (f"# try it: workbench compare … --remedies {self.try_}",) if self.try_ else ()
+        return (*self.how.splitlines(), *tried)
+
+    def _but(self) -> tuple[str, ...]:
+        return (f"but: {self.hazard}",) if self.hazard else ()
 
 
 def _holds(value: float | None, low: float | None, high: float | None) -> bool:
@@ -91,5 +116,24 @@ def _holds(value: float | None, low: float | None, high: float | None) -> bool:
     return (-math.inf if low is None else low) <= value <= (math.inf if high is None else high)
 
 
-def _seconds(value: float, low: float | None, high: float | None) -> str:
-    return f"{number(value)} s{span(low, high)}"
+def check_verdict(verdict: str) -> None:
+    """Raise ValueError for what is no `Outcome`."""
+    if verdict not in get_args(Outcome):
+        raise ValueError(f"there is no verdict {verdict!r}: pass one of {', '.join(get_args(Outcome)[1:])}")
+
+
+Saving = tuple[float | None, float | None, float | None]
+
+
+def saving_in_words(tried: Saving, predicted: Saving, unit: str) -> str:
+    """Return what a change saves, in words: as tried, else as predicted, each with the ends of its interval.
+
+    Examples
+    --------
+    >>> saving_in_words((None, None, None), (2.0, 1.0, 3.0), "ms")
+    '2 ms (1 to 3), predicted'
+    """
+    for (value, low, high), how in ((tried, "tried"), (predicted, "predicted")):
+        if value is not None:
+            return f"{number(value)} {unit}{span(low, high)}, {how}"
+    return "not known"

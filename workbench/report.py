@@ -166,6 +166,8 @@ def _entry(name: str, result: Result) -> Entry:
 
 
 def _cards(result: Result) -> list[tuple[str, str]]:
+    if isinstance(result, Diagnosis) and result.opportunities:
+        return [("what would pay", result.view().cards_html())]
     return [("findings", result.shown().cards_html())] if isinstance(result, EndpointStudy) else []
 
 

@@ -11,11 +11,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from workbench.faults import words_for
 from workbench.masking import masked_all
-from workbench.opportunity import Outcome
+from workbench.opportunity import Opportunity, check_verdict, saving_in_words
 from workbench.parts import NAMES, PARTS, REQUEST_PARTS
 from workbench.plain import from_plain, json_fields, to_plain
 from workbench.speedscope import speedscope
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = 1
+#: The share of the wall time from which a row is shown.
+_LEAST_SHARE = 0.003
+_NOTHING_PAYS = "no change that is known here would save 5 %"
 #: The rows of each table that a notebook shows.
 _MOST_ROWS = 20
 
@@ -97,7 +100,9 @@ class Wait:
 
     ``kind`` is one of `workbench.parts.NAMES`; ``target`` names the peer, path, lock or child; ``file``, ``line`` and
     ``function`` say where in the Python code; ``seconds`` is the wall time spent; ``note`` says more where it is known:
-    the process behind a peer, the line that held a lock.
+    the process behind a peer, the line that held a lock. ``count`` is how many waits of it were seen one by one in
+    threads of the task, of which ``median_s`` and ``longest_s`` say how long they were; waits too short to be seen one
+    by one are seen as fewer, longer ones.
     """
 
     kind: str
@@ -107,6 +112,9 @@ class Wait:
     function: str
     seconds: float
     note: str = ""
+    count: int = 0
+    median_s: float = 0.0
+    longest_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,12 +131,18 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class ThreadShare:
-    """Where one thread's wall time went: ``parts`` (seconds by `workbench.parts.NAMES`) add up to ``wall_s``."""
+    """Where one thread's wall time went: ``parts`` (seconds by `workbench.parts.NAMES`) add up to ``wall_s``.
+
+    ``file``, ``line`` and ``function`` are where it was on the CPU most.
+    """
 
     name: str
     wall_s: float
     cpu_s: float
     parts: dict[str, float]
+    file: str = ""
+    line: int = 0
+    function: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,12 +158,46 @@ class Child:
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """A Python stack and the seconds that went to it: ``frames`` are ``function (file:line)``, the outermost first."""
+    """A Python stack and the seconds that went to it: ``frames`` are ``function (file:line)``, the outermost first.
+
+    ``own`` is the index of the innermost frame of the user's own code, −1 where that is not known.
+    """
 
     thread: str
     part: str
     seconds: float
     frames: tuple[str, ...]
+    own: int = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inside:
+    """Something that hides in Python and native code: ``what``, seconds, the user's line, and what that called.
+
+    The line of what is counted for the whole task, such as garbage collection, is the one that was on the CPU most.
+    """
+
+    what: str
+    seconds: float
+    file: str
+    line: int
+    callee: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Await:
+    """A line at which tasks of an event loop waited: for how long, and how many at once, in the mean and at most.
+
+    ``alone_s`` are the seconds in which one task waited there, and no other task for anything.
+    """
+
+    file: str
+    line: int
+    function: str
+    seconds: float
+    mean: float
+    peak: int
+    alone_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +220,8 @@ class Diagnosis(Result):
     the kernel counted (``user_s``, ``system_s``, ``children_s``, ``runqueue_s``, ``waiting_s`` …); ``overhead`` is the
     share of the wall time that diagnosing itself cost, or None where that could not be measured. ``runs`` is how often
     a short task was repeated, all times being those of all runs; ``failure`` says how the task failed, if it did.
+    ``inside`` names what hides in ``python`` and ``native``, from 5 % of the wall time on.
+    ``opportunities`` are changes that would pay, the largest saving first; empty where nothing would save 5 %.
 
     ``answer`` is what the task returned. It stays in this process: JSON and comparisons leave it out.
 
@@ -201,20 +251,32 @@ class Diagnosis(Result):
     children: tuple[Child, ...] = ()
     stalls: tuple[Stall, ...] = ()
     stacks: tuple[Stack, ...] = ()
+    awaits: tuple[Await, ...] = ()
+    inside: tuple[Inside, ...] = ()
+    opportunities: tuple[Opportunity, ...] = ()
     runs: int = 1
     failure: str | None = None
     provenance: Provenance = field(default_factory=dict)
     answer: Any = field(default=None, compare=False, repr=False, metadata={"json": False})
 
     def tables(self, least_share: float = 0.0) -> tuple[Rows, ...]:
-        """Return parts, waits, lines and stalls, the longest first; those of a smaller share of the time left out.
+        """Return parts, waits, lines and what more is known, the longest first, without those of a smaller share.
 
         The parts have a share each, and are in their own order.
         """
         least_s = least_share * self.wall_s
         parts = [(name, self.parts.get(name, 0.0), self._share(name)) for name in NAMES]
         waits = [
-            (item.seconds, item.kind, item.target, Place(item.file, item.line), item.function, item.note)
+            (
+                item.seconds,
+                item.kind,
+                item.target,
+                Place(item.file, item.line),
+                item.function,
+                item.count or None,
+                item.median_s or None,
+                item.note,
+            )
             for item in self.waits
             if item.seconds >= least_s
         ]
@@ -223,16 +285,27 @@ class Diagnosis(Result):
             for item in self.lines
             if item.python_s + item.native_s + item.wait_s >= least_s
         ]
+        inside = [(item.seconds, item.what, Place(item.file, item.line), item.callee or None) for item in self.inside]
+        awaits = [
+            (item.seconds, item.mean, item.peak, Place(item.file, item.line), item.function)
+            for item in self.awaits
+            if item.seconds >= least_s
+        ]
         stalls = [(item.seconds, item.times, Place(item.file, item.line), item.function) for item in self.stalls]
         return (
             Rows("where the wall time went", ("part", "seconds", "share"), tuple(parts)),
-            Rows("waits", ("seconds", "kind", "target", "line", "function", "note"), tuple(waits)),
+            Rows("waits", ("seconds", "kind", "target", "line", "function", "times", "median_s", "note"), tuple(waits)),
             Rows("lines", ("python_s", "native_s", "wait_s", "line", "function"), tuple(lines)),
+            Rows("inside of python and native", ("seconds", "what", "line", "callee"), tuple(inside)),
+            Rows("awaits", ("seconds", "at_once", "peak", "line", "function"), tuple(awaits)),
             Rows("event loop stalls", ("longest_s", "times", "line", "function"), tuple(stalls)),
         )
 
     def waits_table(self) -> pd.DataFrame:
-        """Return what was waited for: ``seconds``, ``kind``, ``target``, ``line``, ``function``, ``note``."""
+        """Return what was waited for.
+
+        Columns are ``seconds``, ``kind``, ``target``, ``line``, ``function``, ``times``, ``median_s``, ``note``.
+        """
         return self.tables()[1].frame()
 
     def lines_table(self) -> pd.DataFrame:
@@ -242,7 +315,7 @@ class Diagnosis(Result):
     def view(self) -> View:
         """Return what is shown of it."""
         times = [f"{number(self.wall_s)} s wall", f"{number(self.cpu_s)} s CPU"]
-        times += [f"{self.runs} runs"] if self.runs > 1 else []
+        times += [f"{self.runs} runs of {number(1e3 * self.wall_s / self.runs)} ms"] if self.runs > 1 else []
         times += [] if self.overhead is None else [f"diagnosing cost {self.overhead:.1%}"]
         failed = (f"the task failed: {self.failure}",) if self.failure else ()
         return View(
@@ -251,12 +324,19 @@ class Diagnosis(Result):
             facts=tuple(times),
             bar=tuple(Segment(part.name, self._share(part.name), part.colour) for part in PARTS),
             says=(*failed, *self.reasons),
-            tables=self.tables()[1:],
+            cards=tuple(opportunity.card(self.wall_s) for opportunity in self.opportunities),
+            tables=self.tables(least_share=_LEAST_SHARE)[1:],
         )
 
     def summary(self, rows: int = 5) -> str:
-        """Return the diagnosis as plain text, with its ``rows`` longest waits and lines."""
-        return self.view().text(rows)
+        """Return the diagnosis as plain text: its ``rows`` longest waits and lines, and the three best changes."""
+        lines = [self.view().text(rows)]
+        lines += ["", "what would pay:" if self.opportunities else f"what would pay: {_NOTHING_PAYS}"]
+        for rank, found in enumerate(self.opportunities[:3], 1):
+            lines += [
+                f"{rank}. {line}" if at == 0 else f"   {line}" for at, line in enumerate(found.lines(self.wall_s))
+            ]
+        return "\n".join(lines)
 
     def to_speedscope(self) -> dict[str, Any]:
         """Return the stacks as a flame graph for https://www.speedscope.app; save it with `json.dump`."""
@@ -501,8 +581,7 @@ class Finding:
     verdict: str = ""
 
     def __post_init__(self) -> None:
-        if self.verdict not in get_args(Outcome):
-            raise ValueError(f"there is no verdict {self.verdict!r}: pass one of {', '.join(get_args(Outcome)[1:])}")
+        check_verdict(self.verdict)
         if self.verdict == "pays" and not self.same_answer:
             raise ValueError("what pays was tried and gave the same answer")
 
@@ -514,11 +593,8 @@ class Finding:
     @property
     def saving(self) -> str:
         """What it saves, in words: as tried, else as predicted."""
-        if self.tried_ms is not None:
-            return f"{number(self.tried_ms)} ms{span(self.tried_low, self.tried_high)}, tried"
-        if self.predicted_ms is not None:
-            return f"{number(self.predicted_ms)} ms{span(self.predicted_low, self.predicted_high)}, predicted"
-        return "not known"
+        predicted = self.predicted_ms, self.predicted_low, self.predicted_high
+        return saving_in_words((self.tried_ms, self.tried_low, self.tried_high), predicted, "ms")
 
     def card(self) -> Card:
         """Return what is shown of it in a web page."""

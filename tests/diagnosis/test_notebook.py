@@ -32,7 +32,7 @@ def test_magics_work_in_a_kernel() -> None:
     NotebookClient(book, timeout=60, kernel_name="python3", allow_errors=True).execute()
     texts = ["".join(output.get("text", "") for output in cell.outputs) for cell in book.cells]
     assert texts[2].split()[::2] == ["CPU-bound", "1"]
-    assert "bound by sleep" in book.cells[3].outputs[0].data["text/html"]
+    assert "bound by sleep" in book.cells[3].outputs[0].data["text/html"], book.cells[3].outputs[0].data["text/plain"]
     assert texts[4] == "7\n"
     assert texts[5] == "idle nap\n"
     assert "pass how often" in texts[6]

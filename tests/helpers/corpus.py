@@ -502,7 +502,7 @@ async def asyncio_lock() -> None:
     await asyncio.gather(*(hold() for _ in range(8)))
 
 
-@known("IO-bound", "network", wait=("network", "SITE", "fetch"))
+@known("contended", "lock", wait=("lock", "few", "fetch"))
 async def asyncio_semaphore() -> None:
     few = asyncio.Semaphore(4)
 

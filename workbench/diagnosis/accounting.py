@@ -24,6 +24,8 @@ from workbench.proc import cores_allowed
 _POLLING_S, _POLLING_RUNS = 0.06, 0.25
 #: The share of all cores' time from which a task leaves nothing to be had.
 _ALL_CORES = 0.8
+#: A limit that lets so many tasks work at once is meant, and what they do is what is waited for.
+_MEANT_LIMIT = 10
 #: What tasks await holds for a moment, if it was seen no longer than this before or after.
 _AWAITS_HOLD_NS = 60_000_000
 
@@ -52,7 +54,11 @@ class Accounts:
         self.tracks = make_tracks(recording)
         self.main = self.tracks.get((recording.pid, recording.tid))
         self._native = {key: native_odds(track) for key, track in self.tracks.items()}
-        self.readable = bool(recording.waits) or any(process.python for process in recording.processes.values())
+        self.readable = (
+            recording.attached
+            or bool(recording.waits)
+            or any(process.python for process in recording.processes.values())
+        )
         if not self.readable:  # what runs is taken for Python; the reasons say that it can't be told
             self._native |= {key: {} for key in self.tracks if key[0] == recording.pid}
         self._families: dict[tuple[int, int], list[Track]] = {}
@@ -113,10 +119,18 @@ class Accounts:
             kernel_s -= _move(seconds, part, kernel_s, to=longest, among=there)
 
     def _move_unseen_children(self, seconds: Seconds) -> None:
-        """Count what children computed that ended before they were looked at: the kernel tells how much that was."""
+        """Count what children computed that ended before they were looked at: the kernel tells how much that was.
+
+        They waited for a core as the others of the task did.
+        """
         seen_s = math.fsum(track.totals()[0] for track in self.tracks.values() if track.pid != self._recording.pid)
         unseen_s = self._recording.counters.get("children_s", 0.0) - seen_s
-        _move(seconds, "child", unseen_s, to=Where("native", "", -1, (0, 0)))
+        unseen_s = _move(seconds, "child", unseen_s, to=Where("native", "", -1, (0, 0)))
+        on_cpu, runqueue, _ = (
+            math.fsum(column) for column in zip(*map(Track.totals, self.tracks.values()), strict=True)
+        )
+        queued_s = unseen_s * runqueue / on_cpu if on_cpu else 0.0
+        _move(seconds, "child", queued_s, to=Where("runqueue", "", -1, (0, 0)))
 
     def _spread_unseen(self, seconds: Seconds, track: Track, on_cpu: float, waiting: float) -> None:
         """Share out time that fell between two looks as the looks of that thread show it on the whole."""
@@ -132,6 +146,22 @@ class Accounts:
                 seconds[where] += share * waiting * count / total
         if not total and waiting:
             seconds[Where("other", "waits too short to be seen", -1, (track.pid, track.tid))] += waiting
+
+    def episodes(self) -> dict[tuple[str, str, int], list[float]]:
+        """Return how long each wait was that was seen in the task's own threads, by part, target and stack."""
+        found: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
+        for track in self.tracks.values():
+            before, each = None, list[float]()
+            for look in track.looks if track.pid == self._recording.pid else ():
+                if before is not None and look is not before and look.wait == before.wait != RUNNING and not look.ran_s:
+                    each[-1] += look.seconds  # it was looked at once more, and has not run
+                elif look is not before and look.wait != RUNNING:
+                    settled = self._namer.settle(look.wait, look.stack, self._readable(track))
+                    part = settled.alone if settled.alone == "child" else settled.part
+                    each = found[part, settled.target, look.stack]
+                    each.append(look.seconds)
+                before = look
+        return found
 
     def on_cpu_s(self) -> float:
         """Return the CPU time that was seen, of the task and its children."""
@@ -190,7 +220,8 @@ class Accounts:
             part, stack = self._namer.awaits(awaiting)
             found.setdefault(part, []).append(stack)
         # As with threads: who wants a lock goes before those that wait for the outside, and these before sleepers.
-        if locked := found.get("lock"):
+        holders = sum(len(stacks) for part, stacks in found.items() if part not in ("lock", JOIN))
+        if (locked := found.get("lock")) and holders < _MEANT_LIMIT:
             return self._evenly(track, "lock", self._namer.lock_name(locked[0]), locked)
         futures = found.get(FUTURE, [])
         if futures and settled.part in ("network", "disk"):
@@ -266,7 +297,7 @@ class Accounts:
                 running.append((other, seen))
                 continue
             what = self._namer.settle(seen.wait, seen.stack, self._readable(other))
-            if what.target == EVENT_LOOP and other.first > 0:  # started by the task, and it waits for nobody outside
+            if what.target == EVENT_LOOP and not self._was_there(other):  # it waits for nobody outside
                 what = Settled("sleep", "sleep", "sleep")
             if what.part in (JOIN, IDLE) or not self._is_own(track, other, seen, settled):
                 continue
@@ -279,7 +310,7 @@ class Accounts:
             elif what.target.startswith(LISTENING_ON):  # for somebody who may never come
                 listening.append(where)
             else:
-                waiting[other.first == 0].append(where)
+                waiting[self._was_there(other)].append(where)
         if running or contending:
             share = 1 / (len(running) + len(contending))
             yield from self._running(track, look, running, share)
@@ -305,11 +336,15 @@ class Accounts:
         that joins others may join those of a pool that was there before.
         """
         first = self.tracks.get((other.pid, other.pid), other) if other.pid != track.pid else other
-        if first.first > 0:
+        if not self._was_there(first):
             return True
         if settled.part != JOIN or seen is other.looks[0]:
             return False
         return seen.stack >= 0 if other.pid == track.pid else settled.child != 0
+
+    def _was_there(self, track: Track) -> bool:
+        """Say whether a thread was there before the task began."""
+        return track.first == 0 and not self._recording.attached
 
     def _running(
         self, track: Track, look: Look, running: list[tuple[Track, Look]], share: float

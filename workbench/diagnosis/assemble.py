@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import TypeVar
+from statistics import median
+from typing import Any, TypeVar
 
+from workbench.advice.advise import find_all
+from workbench.advice.evidence import Evidence
 from workbench.diagnosis.accounting import Accounts, Seconds
+from workbench.diagnosis.concurrency import find_awaits
+from workbench.diagnosis.inside import find_inside
 from workbench.diagnosis.naming import Namer, Place
+from workbench.diagnosis.observer.protocol import NO_STACK, RUNNING
 from workbench.diagnosis.peers import process_behind
 from workbench.diagnosis.recorder import Recording
 from workbench.diagnosis.stalls import find_stalls
 from workbench.diagnosis.tracks import Track
 from workbench.diagnosis.verdict import Verdict, judge
 from workbench.parts import NAMES, in_group
+from workbench.proc import cores_allowed
 from workbench.records import provenance
 from workbench.results import Child, Diagnosis, Line, Stack, ThreadShare, Wait
+from workbench.source import Source
 
 #: A task must be watched for this long, or looked at this often, before a verdict is given.
 ENOUGH_S = 0.05
@@ -49,7 +58,7 @@ def assemble(recording: Recording, target: str, runs: int = 1, failure: str | No
     parts = _parts(whole) if main else _parts_from_counters(recording, wall_s)
     overhead = accounts.overhead_s() / wall_s if main and wall_s else None
     verdict = _judge(parts, wall_s, overhead, accounts)
-    return Diagnosis(
+    seen = Diagnosis(
         target=target,
         verdict=verdict.verdict,
         bound_by=verdict.bound_by,
@@ -61,13 +70,21 @@ def assemble(recording: Recording, target: str, runs: int = 1, failure: str | No
         counters=_counters(recording, main),
         waits=_waits(whole, accounts, namer, recording),
         lines=_lines(whole, namer),
-        threads=tuple(_threads(accounts, recording)),
+        threads=tuple(_threads(accounts, namer, recording)),
         children=tuple(_children(accounts, recording)),
         stalls=find_stalls(main, namer, recording) if main else (),
         stacks=_stacks(whole, namer, recording),
+        awaits=find_awaits(recording),
         runs=runs,
         failure=failure,
         provenance=provenance(),
+    )
+    evidence = Evidence(seen, Source(), cores_allowed())
+    return dataclasses.replace(
+        seen,
+        inside=find_inside(evidence),
+        opportunities=tuple(find_all(evidence)),
+        stacks=seen.stacks[:_STACKS_KEPT],
     )
 
 
@@ -91,16 +108,23 @@ def _cpu_s(recording: Recording) -> float:
 
 def _judge(parts: dict[str, float], wall_s: float, overhead: float | None, accounts: Accounts) -> Verdict:
     looks = len(accounts.main.looks) if accounts.main else 0
+    few = 0 < looks < ENOUGH_LOOKS and not _waits_all_along(accounts.main)
     verdict = judge(parts, crowds_itself=accounts.crowds_itself())
     if not accounts.readable:
         verdict = verdict._replace(reasons=(*verdict.reasons, _BLIND))
     if overhead is not None and overhead > DEAR:
         cost = f"diagnosing took {100 * overhead:.0f} % of the time, too much to trust the figures: free a core for it"
         verdict = verdict._replace(reasons=(*verdict.reasons, cost))
-    if wall_s < ENOUGH_S or 0 < looks < ENOUGH_LOOKS:
+    if wall_s < ENOUGH_S or few:
         short = f"it ran for only {wall_s * 1000:.3g} ms; at least {ENOUGH_S * 1000:.0f} ms are needed: repeat it"
         return Verdict("unclear", "unclear", (short, *verdict.reasons))
     return verdict
+
+
+def _waits_all_along(track: Track | None) -> bool:
+    """Say whether all looks found a thread in one wait: few are enough, as the counters tell that it did not run."""
+    seen = {look.wait for look in track.looks if look.stack != NO_STACK or look.wait != RUNNING} if track else set()
+    return len(seen) == 1 and RUNNING not in seen
 
 
 def _counters(recording: Recording, main: Track | None) -> dict[str, float]:
@@ -121,8 +145,9 @@ def _waits(whole: Seconds, accounts: Accounts, namer: Namer, recording: Recordin
             if where.stack in accounts.holders:
                 holders[key] = namer.user_place(accounts.holders[where.stack].most_common(1)[0][0])
     for (child, stack), seconds in accounts.on_children.items():
-        command = recording.processes[child].command if child in recording.processes else f"process {child}"
+        command = _command(recording, child)
         found["child", command, namer.user_place(stack)] += seconds
+    episodes = _episodes(accounts, namer)
     return tuple(
         Wait(
             kind=kind,
@@ -132,10 +157,33 @@ def _waits(whole: Seconds, accounts: Accounts, namer: Namer, recording: Recordin
             function=place.function,
             seconds=seconds,
             note=_note(kind, target, holders.get((kind, target, place))),
+            **_lengths(episodes.pop((kind, target if kind != "child" else "", place), [])),
         )
         for (kind, target, place), seconds in _longest_first(found)
         if seconds >= SHORTEST_S
     )
+
+
+def _episodes(accounts: Accounts, namer: Namer) -> dict[tuple[str, str, Place], list[float]]:
+    found: dict[tuple[str, str, Place], list[float]] = defaultdict(list)
+    for (part, target, stack), each in accounts.episodes().items():
+        # Which of its children a thread waits for, when it reads from a pipe, is not known.
+        found[part, target if part != "child" else "", namer.user_place(stack)] += each
+    return found
+
+
+def _command(recording: Recording, pid: int) -> str:
+    """Return what a process runs; one that was forked runs what the task does, which is no name for it."""
+    if pid not in recording.processes:
+        return f"process {pid}"
+    command = recording.processes[pid].command
+    own = recording.processes[recording.pid].command if recording.pid in recording.processes else ""
+    return f"a fork of the task (pid {pid})" if command == own else command
+
+
+def _lengths(each: list[float]) -> dict[str, Any]:
+    """Return what a `Wait` says of its single waits."""
+    return {"count": len(each), "median_s": median(each), "longest_s": max(each)} if each else {}
 
 
 def _note(kind: str, target: str, holder: Place | None) -> str:
@@ -164,7 +212,7 @@ def _lines(whole: Seconds, namer: Namer) -> tuple[Line, ...]:
     return tuple(sorted(lines, key=lambda line: -(line.python_s + line.native_s + line.wait_s)))
 
 
-def _threads(accounts: Accounts, recording: Recording) -> list[ThreadShare]:
+def _threads(accounts: Accounts, namer: Namer, recording: Recording) -> list[ThreadShare]:
     shares = []
     for (pid, tid), track in accounts.tracks.items():
         if pid != recording.pid:
@@ -172,7 +220,15 @@ def _threads(accounts: Accounts, recording: Recording) -> list[ThreadShare]:
         seconds = accounts.of(track)
         name = recording.threads.get((pid, tid), str(tid))
         on_cpu, _, _ = track.totals()
-        shares.append(ThreadShare(name=name, wall_s=math.fsum(seconds.values()), cpu_s=on_cpu, parts=_parts(seconds)))
+        on_lines = _lines(Seconds(float, {where: s for where, s in seconds.items() if where.part in _CPU}), namer)
+        share = ThreadShare(
+            name=name,
+            wall_s=math.fsum(seconds.values()),
+            cpu_s=on_cpu,
+            parts=_parts(seconds),
+            **{word: getattr(on_lines[0], word) for word in ("file", "line", "function")} if on_lines else {},
+        )
+        shares.append(share)
     return shares
 
 
@@ -187,7 +243,7 @@ def _children(accounts: Accounts, recording: Recording) -> list[Child]:
         found.append(
             Child(
                 pid=process.pid,
-                command=process.command,
+                command=_command(recording, process.pid),
                 wall_s=math.fsum(seconds.values()),
                 cpu_s=math.fsum(track.totals()[0] for track in own),
                 parts=_parts(seconds),
@@ -207,6 +263,13 @@ def _stacks(whole: Seconds, namer: Namer, recording: Recording) -> tuple[Stack, 
             part=where.part,
             seconds=seconds,
             frames=tuple(f"{place.function} ({place.file}:{place.line})" for place in namer.places(where.stack)[::-1]),
+            own=_own(namer, where.stack),
         )
-        for where, seconds in _longest_first(whole)[:_STACKS_KEPT]
+        for where, seconds in _longest_first(whole)
     )
+
+
+def _own(namer: Namer, stack: int) -> int:
+    """Return the index, from the outermost frame on, of the innermost frame of the user's code."""
+    places, own = namer.places(stack), namer.user_place(stack)
+    return len(places) - 1 - places.index(own) if own in places else -1

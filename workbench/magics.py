@@ -147,12 +147,22 @@ def _compile(shell: InteractiveShell, source: str) -> CodeType:
     try:
         with shell.compile.extra_flags(ast.PyCF_ALLOW_TOP_LEVEL_AWAIT):
             tree = shell.transform_ast(shell.compile.ast_parse(transformed, filename=name))  # type: ignore[no-untyped-call]
+            _await_coroutine(shell, tree)
             code: CodeType = shell.compile(tree, name, "exec")
     except (SyntaxError, ValueError) as error:
         raise UsageError(f"%diagnose can't read {_first_line(source)!r}: {_complaint(error)}") from error
     if not any(not isinstance(node, ast.Pass) for node in tree.body):
         raise UsageError("%diagnose what? There is no statement in it")
     return code
+
+
+def _await_coroutine(shell: InteractiveShell, tree: ast.Module) -> None:
+    """Await a statement that calls a coroutine function: there is nothing else to study in it."""
+    first = tree.body[0] if len(tree.body) == 1 else None
+    call = first.value if isinstance(first, ast.Expr) else None
+    name = call.func.id if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else ""
+    if isinstance(first, ast.Expr) and inspect.iscoroutinefunction(shell.user_ns.get(name)):
+        first.value = ast.copy_location(ast.Await(first.value), first.value)
 
 
 def _complaint(error: SyntaxError | ValueError) -> str:

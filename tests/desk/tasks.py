@@ -127,3 +127,25 @@ def appends(item):
 
 def hangs(item):
     time.sleep(100)
+
+
+def computes():
+    return count(3)
+
+
+def asks_in_turn():
+    return [wait(item) for item in range(20)]
+
+
+def unique():
+    seen = []
+    for item in range(9000):
+        if item not in seen:
+            seen.append(item)
+    return len(seen)
+
+
+def app(environ, start_response):
+    wait(1)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello"]

@@ -114,13 +114,13 @@ def _waits_in_pool(sample: Sample) -> bool:
 
 
 def _busy(seen: Evidence) -> int:
-    """Return how many threads, besides the one that started the task, waited for most of the time."""
-    waiting = [
-        share
+    """Return how many threads, besides the one that started the task, were there at once and mostly waited."""
+    lasted_s = sum(
+        share.wall_s
         for share in seen.diagnosis.threads
-        if share.parts.get("network", 0.0) + share.parts.get("sleep", 0.0) >= _WAITS_MOSTLY * seen.wall_s
-    ]
-    return len(waiting) - 1
+        if share.parts.get("network", 0.0) + share.parts.get("sleep", 0.0) >= _WAITS_MOSTLY * share.wall_s
+    )
+    return round(lasted_s / seen.wall_s) - 1
 
 
 def _how(sample: Sample, wanted: int) -> str:

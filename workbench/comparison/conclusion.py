@@ -170,10 +170,12 @@ def _likely(fair: list[ComparisonRow], bench: Bench) -> tuple[str, str] | None:
 
     def gain_of(each: ComparisonRow) -> float:
         """Return what was seen, or else is predicted with a start-up; nothing where it changes what can't be shared."""
+        elsewhere = traits[each.remedy].model in ("processes", "cluster", "queue")
+        if elsewhere and bench.task.conduct.seen.shared:
+            return 0.0
         if seen.get(each.remedy):
             return seen[each.remedy]
-        elsewhere = traits[each.remedy].model in ("processes", "cluster", "queue")
-        if not each.predicted or (each.predicted_low or 0.0) <= 1 or (elsewhere and bench.task.conduct.seen.shared):
+        if not each.predicted or (each.predicted_low or 0.0) <= 1:
             return 0.0
         return whole_s / (whole_s / each.predicted + traits[each.remedy].start_s * STARTS_IN)
 

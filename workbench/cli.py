@@ -170,8 +170,7 @@ def _diagnose(args: argparse.Namespace) -> int:
 
     if sum(item is not None for item in (args.module, args.code, args.pid)) > 1 or (args.pid and args.target):
         raise UsageError("pass one of TARGET, -m, -c and --pid")
-    # Who ends us, as `timeout` does, wants the task and its observer to end as well.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _end_as_by_interrupt()
     if args.pid is not None:
         _check_writable(args.out)
         _print_diagnosis(diagnose_process(args.pid, for_s=args.for_s), args)
@@ -192,6 +191,11 @@ def _diagnose(args: argparse.Namespace) -> int:
     outcome = diagnose_target(target, timeout_s=args.timeout, stdout=sys.stderr if json_alone else None)
     _print_diagnosis(outcome.diagnosis, args)
     return outcome.exit_code
+
+
+def _end_as_by_interrupt() -> None:
+    """Let who ends us, as `timeout` does, end the task and its observer as well."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _print_diagnosis(diagnosis: Diagnosis, args: argparse.Namespace) -> None:
@@ -387,7 +391,7 @@ def _endpoint(options: argparse.Namespace) -> int:
 
     _check_writable(options.out)
     if ":" in options.project and not Path(options.project).exists():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        _end_as_by_interrupt()
         diagnosis = diagnose_request(options.project, options.path, method=options.method)
         _print_diagnosis(diagnosis, options)
         print("This is no Django project: what would pay is predicted, and nothing was tried.", file=sys.stderr)

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,17 +35,18 @@ PROGRAMS = {
 
 
 @contextmanager
-def running(tmp_path: Path, text: str, **options: object) -> Iterator[int]:
+def running(tmp_path: Path, text: str) -> Iterator[int]:
     """Run a program until the block ends; it has begun."""
     path = tmp_path / "program.py"
-    path.write_text(f"{text}")
-    process = subprocess.Popen([sys.executable, str(path)], start_new_session=True, **options)  # type: ignore[call-overload]
-    try:
-        time.sleep(0.5)
-        yield process.pid
-    finally:
-        os.killpg(process.pid, 9)
-        process.wait()
+    path.write_text(f"print('on', flush=True); {text}")
+    command = [sys.executable, str(path)]
+    with subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            assert process.stdout.readline() == "on\n"
+            yield process.pid
+        finally:
+            os.killpg(process.pid, 9)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -29,7 +29,7 @@ from workbench.source import Source
 _log = get_logger(__name__)
 
 Rule = Callable[[Evidence], Iterator[Opportunity]]
-#: Each finds opportunities of its kinds; of two that are alike, that of the earlier rule is told.
+#: Each finds opportunities of its kinds; of two that are alike, the larger is told.
 RULES: tuple[Rule, ...] = (
     callees.find,
     lines.find,

@@ -273,7 +273,7 @@ def _dear(sample: Sample) -> tuple[Frame, Dear, str, Sample] | None:
     if sample.part in ("network", "sleep", "lock"):
         return None
     for at, inner in enumerate(sample.frames):
-        if inner.file.endswith("importlib._bootstrap>"):
+        if inner.imports:
             return None
         dear = next((dear for dear in DEAR if inner.is_of(dear.file, *dear.names)), None)
         if dear is not None and not is_users(inner.file):

@@ -95,7 +95,7 @@ def _names(seen: Evidence) -> Iterator[Opportunity]:
     for wait in seen.diagnosis.waits:
         if wait.kind != "network" or not seen.is_large(wait.seconds):
             continue
-        place = Frame(wait.function, wait.file, wait.line)
+        place = Frame.of(wait)
         if wait.target.endswith(":53"):
             yield opportunity(
                 seen, "slow-names", place, wait.seconds, NEARLY_ALL,
@@ -119,7 +119,7 @@ def _held_back(seen: Evidence) -> Iterator[Opportunity]:
     for wait in seen.diagnosis.waits:
         if wait.kind != "network" or wait.count < 5 or not low <= wait.median_s <= high or wait.longest_s > 2 * high:
             continue
-        place = Frame(wait.function, wait.file, wait.line)
+        place = Frame.of(wait)
         if seen.is_large(wait.seconds) and _sends_in_pieces(seen, place):
             yield opportunity(
                 seen, "send-at-once", place, wait.seconds, Share(0.8, 0.95, 1.0),

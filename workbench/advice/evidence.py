@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from workbench.origin import OWN_CODE, is_users
-from workbench.results import Diagnosis, Wait
+from workbench.results import Diagnosis, ThreadShare, Wait
 from workbench.source import Source
 
 #: The files of a kernel, in whose event loop the cells of a notebook run.
@@ -23,6 +23,16 @@ class Frame(NamedTuple):
     function: str
     file: str
     line: int
+
+    @classmethod
+    def of(cls, seen: Wait | ThreadShare) -> Frame:
+        """Return the line that a wait, or a thread, is told at."""
+        return cls(seen.function, seen.file, seen.line)
+
+    @property
+    def imports(self) -> bool:
+        """Whether it is of the import system."""
+        return self.file.endswith("importlib._bootstrap>")
 
     @property
     def name(self) -> str:
@@ -69,12 +79,12 @@ class Sample(NamedTuple):
     def in_worker(self) -> bool:
         """Whether it ran in a thread or a process that was started to work beside others."""
         starts = (("threading.py", "_bootstrap"), ("multiprocessing/process.py", "_bootstrap"), ("spawn.py", "_main"))
-        return any(seen.is_of(end, name) for seen in self.frames for end, name in starts)
+        return any(self.passes(*start) for start in starts)
 
     @property
     def in_loop_of_events(self) -> bool:
         """Whether an event loop called it."""
-        return any(seen.is_of("asyncio/events.py", "_run") for seen in self.frames)
+        return self.passes("asyncio/events.py", "_run")
 
     def passes(self, end: str, *names: str) -> bool:
         """Say whether it went through a function of these names in a file that ends so."""
@@ -156,24 +166,17 @@ class Evidence:
 
 
 class Waits(NamedTuple):
-    """Single waits at a line: how many were seen, seconds of all, and the middle and the longest of them."""
+    """Single waits at a line: how many were seen, and how long the middle one was."""
 
     times: int
-    seconds: float
     median_s: float
-    longest_s: float
 
     @classmethod
     def of(cls, waits: Iterable[Wait], runs: int) -> Waits:
         """Add up waits at one line for several things."""
         listed = list(waits)
         most = max(listed, key=lambda wait: wait.count, default=None)
-        return cls(
-            round(sum(wait.count for wait in listed) / runs),
-            math.fsum(wait.seconds for wait in listed),
-            most.median_s if most else 0.0,
-            max((wait.longest_s for wait in listed), default=0.0),
-        )
+        return cls(round(sum(wait.count for wait in listed) / runs), most.median_s if most else 0.0)
 
 
 def _of_task(frames: tuple[Frame, ...], own: int) -> tuple[tuple[Frame, ...], int]:

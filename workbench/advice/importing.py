@@ -11,7 +11,6 @@ from workbench.opportunity import Opportunity
 from workbench.origin import package_of
 from workbench.views import number
 
-_IMPORTS = "importlib._bootstrap>"
 #: Some of it other packages import as well.
 _SHARE = Share(0.7, 0.92, 1.0)
 
@@ -46,7 +45,7 @@ def find(seen: Evidence) -> Iterator[Opportunity]:
 
 
 def _imports(sample: Sample) -> bool:
-    return any(inner.file.endswith(_IMPORTS) for inner in sample.beyond)
+    return any(inner.imports for inner in sample.beyond)
 
 
 def _imported(sample: Sample) -> str:

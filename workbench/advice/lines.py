@@ -174,13 +174,7 @@ def _growing(seen: Evidence, place: Frame) -> Fault | None:
                 f"{owner}.{name}(0) moves all other items each time",
                 f"{owner} = collections.deque({owner})\n{owner}.popleft()  # or appendleft()", NEARLY_ALL,
             )  # fmt: skip
-        joins = name in ("concat", "append", "vstack", "hstack", "concatenate") and owner in (
-            "pd",
-            "np",
-            "pandas",
-            "numpy",
-        )
-        if joins and seen.source.grows(place):
+        if name in _JOINS and owner in _ARRAYS and seen.source.grows(place):
             return Fault(
                 "collect-then-concat", "collect the parts in a list, and put them together once",
                 f"{owner}.{name}() copies all that there is, each time",

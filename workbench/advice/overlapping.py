@@ -25,7 +25,8 @@ def find(seen: Evidence) -> Iterator[Opportunity]:
         loop, seconds = seen.repeats(samples[0]), seconds_of(samples)
         if loop is None or not seen.is_large(seconds) or (samples[0].part == "sleep" and loop is samples[0].place):
             continue  # a sleep right in a loop is meant: it polls, or keeps a rate
-        if isinstance((*seen.source.loops(loop), None)[-2 if seen.source.loops(loop) else -1], ast.While):
+        around = seen.source.loops(loop)
+        if around and isinstance(around[-1], ast.While):
             continue  # whether there is another turn shows in the answer
         if seen.source.grows(loop) or any(wait.target.startswith("listening") for wait in seen.diagnosis.waits[:1]):
             continue  # each turn needs what came of the one before; or it is a server, and waits for clients

@@ -63,7 +63,7 @@ def _only_waits(loop: ast.While) -> bool:
 def _spinning(seen: Evidence) -> Iterator[Opportunity]:
     lost_s = seen.diagnosis.parts.get("gil", 0.0)
     for thread in seen.diagnosis.threads:
-        place = Frame(thread.function, thread.file, thread.line)
+        place = Frame.of(thread)
         asked = _asked(seen, place)
         if asked and seen.is_large(lost_s) and thread.cpu_s > _SPINS * thread.wall_s:
             yield opportunity(

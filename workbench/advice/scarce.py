@@ -34,7 +34,7 @@ def _locks(seen: Evidence) -> Iterator[Opportunity]:
     for wait in seen.diagnosis.waits:
         if wait.kind != "lock" or not seen.is_large(wait.seconds):
             continue
-        place = Frame(wait.function, wait.file, wait.line)
+        place = Frame.of(wait)
         name = _bare(wait.target)
         values = seen.source.bound(place, name) or seen.source.bound_anywhere(place, name)
         limit = next(filter(_is_limit, values), None)

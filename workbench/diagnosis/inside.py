@@ -84,7 +84,7 @@ def find_inside(seen: Evidence) -> tuple[Inside, ...]:
 def _told(seen: Evidence, sample: Sample) -> _Told | None:
     """Return what a sample is of: the outermost thing that is known by what the user's line called."""
     for inner in sample.beyond:
-        if inner.file.endswith("importlib._bootstrap>"):
+        if inner.imports:
             return _Told(f"importing {_imported(sample)}", sample.place, "import")
         what = next((what for end, what in _FILES.items() if inner.file.endswith(f"/{end}")), "")
         if what:

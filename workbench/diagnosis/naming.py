@@ -12,7 +12,7 @@ from typing import NamedTuple
 from workbench.diagnosis.observer.protocol import CHILD, EVENT_LOOP, FUTEX, PIPE, SOCKET_PAIR, TIMED, Awaiting
 from workbench.diagnosis.recorder import Recording
 from workbench.origin import OWN_CODE, innermost
-from workbench.source import Source, own_nodes, text_of
+from workbench.source import Source, called, own_nodes, text_of
 
 #: Waiting for other threads or children: told as what those do.
 JOIN = "join"
@@ -200,19 +200,19 @@ def _puts_back(place: Place) -> str:
     """Return the queue from which a line takes what its function puts back there; empty where it does not."""
     nodes = list(own_nodes(Source().function(place)))
     taken = {
-        (text_of(call.func.value), text_of(target))
+        (called(call)[0], text_of(target))
         for node in nodes
         if isinstance(node, ast.Assign) and node.lineno <= place.line <= (node.end_lineno or node.lineno)
         for target in node.targets
         for call in ast.walk(node.value)
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "get"
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and called(call)[1] == "get"
     }
     given = {
-        (text_of(call.func.value), text_of(call.args[0]))
+        (called(call)[0], text_of(call.args[0]))
         for call in nodes
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Attribute)
-        and call.func.attr in ("put", "put_nowait")
+        and called(call)[1] in ("put", "put_nowait")
         and call.args
     }
     return min(taken & given, default=("", ""))[0]

@@ -60,13 +60,14 @@ def package_of(file: str) -> str:
 def innermost(places: Iterable[_Place]) -> _Place | None:
     """Return the innermost place in the user's own code, of places from the innermost on.
 
-    Where all is library code, that is the code of the package that was started; else the innermost of all, if any. Code
-    of ours is nobody's.
+    Code that was made from a string is told at the user's line that called it, if that stands in a file: libraries make
+    such code, as dataclasses do. Where all is library code, that is the code of the package that was started; else the
+    innermost of all, if any. Code of ours is nobody's.
     """
     listed = [place for place in places if not place.file.startswith(OWN_CODE)]
-    for place in listed:
-        if is_users(place.file):
-            return place
+    users = [place for place in listed if is_users(place.file)]
+    if users:
+        return next((place for place in users if not place.file.startswith("<")), users[0])
     started = next((package for place in reversed(listed) if (package := package_of(place.file))), "")
     own = (place for place in listed if started and package_of(place.file) == started)
     return next(own, listed[0] if listed else None)

@@ -42,6 +42,7 @@ MISTAKES = {
     "%endpoint": "%endpoint what? Type %endpoint [-o]",
     "%endpoint -b abc /books/": "-b abc: pass the seconds",
     "%endpoint -p no/such /books/": "there is no project no/such",
+    "%endpoint -p nosuch.module:app /books/": "there is no module 'nosuch.module'",
     "%compare -r magic nap, [1]": "no remedy 'magic' is installed; there are asyncio,",
     "%compare -r threads, memo nap, [1]": "-r threads,: pass names of remedies, without spaces between",
     "%compare -b abc nap, [1]": "-b abc: pass the seconds",
@@ -80,6 +81,7 @@ SHOWN = {
     "interrupted": "import signal, threading\nhere = threading.main_thread().ident\n"
     "threading.Timer(0.5, signal.pthread_kill, [here, signal.SIGINT]).start()\n%diagnose time.sleep(20)",
     "comparison": "%compare -r threads -b 3 nap, range(8)",
+    "application": "%endpoint -p wsgiref.simple_server:demo_app /",
     "named": "%compare -r threads -b 2 tasks['nap']",
     "pure": "compare(nap, range(40), ['threads'], budget_s=5, progress=False).rows[0].note",
     "list": "[d, d]",
@@ -196,3 +198,7 @@ def test_a_figure_is_shown_once_as_an_image(name: str) -> None:
 def test_nothing_of_matplotlib_is_changed_and_a_style_can_not_hide_a_label() -> None:
     assert plain("style") == "('black', [])"
     assert plain("a dark style") == "(1.0, 1.0, 1.0, 1.0)"
+
+
+def test_an_application_is_diagnosed() -> None:
+    assert "wsgiref.simple_server:demo_app" in plain("application")

@@ -386,11 +386,11 @@ def _link(text: str) -> float:
 
 
 def _endpoint(options: argparse.Namespace) -> int:
-    from workbench.diagnosis import diagnose_request
+    from workbench.diagnosis.targets import diagnose_request, is_application
     from workbench.endpoint import study_endpoint
 
     _check_writable(options.out)
-    if ":" in options.project and not Path(options.project).exists():
+    if is_application(options.project):
         _end_as_by_interrupt()
         diagnosis = diagnose_request(options.project, options.path, method=options.method)
         _print_diagnosis(diagnosis, options)

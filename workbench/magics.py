@@ -18,6 +18,7 @@ from workbench import errors
 from workbench.comparison import compare
 from workbench.coroutines import run_coroutine
 from workbench.diagnosis import Diagnosing
+from workbench.diagnosis.targets import diagnose_request, is_application
 from workbench.endpoint import study_endpoint
 from workbench.errors import one_line
 
@@ -79,11 +80,11 @@ class WorkbenchMagics(Magics):
     @no_var_expand
     @line_magic
     def endpoint(self, line: str) -> Any:
-        """Study one request of the Django project in the current folder, or in the folder that ``-p`` names.
+        """Study one request of the Django project in the current folder, or of that which ``-p`` names.
 
         ``%endpoint [-o] [-p PROJECT] [-u USER] [-b SECONDS] [-s SETTINGS] [-y PYTHON] [-m METHOD] [-d DATA]
         [-a HOST:PORT,…] /path/``, as of the command ``workbench endpoint``. ``-o`` returns the `EndpointStudy`, showing
-        nothing.
+        nothing. Of ``-p app.py:app``, a WSGI or ASGI application, it is the `Diagnosis` of its requests.
         """
         usage = "%endpoint [-o] [-p PROJECT] [-u USER] [-b SECONDS] [-s SETTINGS] [-y PYTHON] [-m METHOD] [-d DATA] "
         usage += "[-a HOST:PORT,…] /path/"
@@ -91,10 +92,13 @@ class WorkbenchMagics(Magics):
         budget_s = _budget_s(options, "60", "%endpoint -b 60 /path/")
         if not path.strip():
             raise UsageError(f"%endpoint what? Type {usage}")
+        project, method = options.get("p", "."), options.get("m", "GET")
         try:
+            if is_application(project):
+                return _returned_or_shown(diagnose_request(project, path.strip(), method=method), options)
             study = study_endpoint(
-                options.get("p", "."), path.strip(), user=options.get("u"), settings=options.get("s"),
-                python=options.get("y"), method=options.get("m", "GET"), data=options.get("d"), budget_s=budget_s,
+                project, path.strip(), user=options.get("u"), settings=options.get("s"),
+                python=options.get("y"), method=method, data=options.get("d"), budget_s=budget_s,
                 allow=options["a"].split(",") if "a" in options else (),
             )  # fmt: skip
         except errors.WorkbenchError as error:

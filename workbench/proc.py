@@ -10,12 +10,15 @@ import contextlib
 import math
 import os
 import select
+import sys
 from collections.abc import Collection, Iterator
 
 #: How often to look whether the parent lives: a forked child of it may hold our stdin open.
 LOOK_S = 0.25
 #: The state of a socket that listens, in the kernel's tables.
 LISTENING = "0A"
+#: `signal` takes long to import.
+_SIGKILL, _PR_SET_PDEATHSIG = 9, 1
 
 
 def cores_allowed() -> int:
@@ -177,6 +180,32 @@ def orders(parent: int | None = None) -> Iterator[str]:
         Its process id; that of the present parent when None.
     """
     return _orders(os.getppid() if parent is None else parent)
+
+
+def end_with_parent(parent: int | None = None, number: int = _SIGKILL) -> None:
+    """Let a signal reach this process as soon as its parent has ended, however it did; at once where it has already.
+
+    The kernel sends it when the thread ends that started this process. Elsewhere than on Linux nothing is sent.
+
+    Parameters
+    ----------
+    parent
+        Its process id; that of the present parent when None.
+    number
+        The signal.
+    """
+    parent = os.getppid() if parent is None else parent
+    set_process_option(_PR_SET_PDEATHSIG, number)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), number)
+
+
+def set_process_option(option: int, value: int) -> None:
+    """Set one of this process's own options by prctl(2), where there is one."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(option, ctypes.c_ulong(value), 0, 0, 0)
 
 
 def detach() -> int:

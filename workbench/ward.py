@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import ctypes
 import logging
 import os
 import signal
@@ -17,9 +16,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
 
-from workbench.proc import descendants
+from workbench.proc import descendants, end_with_parent, set_process_option
 
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_PR_SET_CHILD_SUBREAPER = 36
 #: How long the child may take to put things in order when its work is done, and what it started to end by itself then.
 CLEAN_UP_S, GRACE_S = 2.0, 1.0
 LOOK_S = 0.01
@@ -52,7 +51,7 @@ def in_ward(work: Callable[[TextIO], int], timeout_s: float) -> tuple[int | None
     >>> in_ward(lambda results: results.write("done") and 0, timeout_s=30)
     (0, 'done')
     """
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    set_process_option(_PR_SET_CHILD_SUBREAPER, 1)
     sys.stdout.flush()
     sys.stderr.flush()
     others = set(descendants(os.getpid()))
@@ -60,9 +59,7 @@ def in_ward(work: Callable[[TextIO], int], timeout_s: float) -> tuple[int | None
         parent = os.getpid()
         child = os.fork()
         if not child:
-            _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != parent:
-                os._exit(1)
+            end_with_parent(parent)
             _be_child(work, results)
         interrupts: list[float] = []
         former = signal.getsignal(signal.SIGINT)
@@ -150,8 +147,3 @@ def _wait_for(child: int, timeout_s: float, interrupts: list[float]) -> int | No
             interrupts.clear()
             os.kill(child, signal.SIGINT)
         time.sleep(LOOK_S)
-
-
-def _prctl(option: int, value: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(option, ctypes.c_ulong(value), 0, 0, 0)

@@ -172,6 +172,30 @@ def test_a_command_that_is_told_to_end_ends_what_it_started(tmp_path: Path, opti
         task.kill()
 
 
+@pytest.mark.slow
+def test_a_command_that_is_killed_leaves_no_task_that_it_started(tmp_path: Path) -> None:
+    code = "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)"
+    command = [sys.executable, "-m", "workbench", "diagnose", "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        task = int(process.stdout.readline())
+        process.kill()
+    eventually(lambda: states_of(task) <= {"Z"})
+
+
+@pytest.mark.slow
+def test_nobody_watches_a_process_on_when_the_command_is_killed(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "60"]) as task:
+        command = [sys.executable, "-m", "workbench", "diagnose", "--pid", str(task.pid)]
+        with subprocess.Popen(command, env=os.environ | {"TMPDIR": str(tmp_path)}) as process:
+            eventually(lambda: list(tmp_path.glob("workbench-*/recording.ready")))
+            (ready,) = tmp_path.glob("workbench-*/recording.ready")
+            process.kill()
+        eventually(lambda: states_of(int(ready.read_text())) <= {"Z"})
+        assert task.poll() is None
+        task.kill()
+
+
 @pytest.mark.parametrize(
     ("args", "says"),
     [

@@ -8,10 +8,13 @@ where ``/?latency_ms=MS`` answers after so long.
 import asyncio
 import collections
 import copy
+import csv
 import dataclasses
 import functools
 import gc
 import hashlib
+import heapq
+import itertools
 import json
 import logging
 import os
@@ -25,6 +28,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+import zlib
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
@@ -37,6 +41,8 @@ import pandas as pd
 import yaml
 
 URL = os.environ.get("PAIRS_URL", "")
+SALES = "SELECT cents FROM sales WHERE shop = ?"
+BIRTH = "SELECT born FROM authors WHERE id = ?"
 log = logging.getLogger("pairs")
 
 
@@ -699,6 +705,272 @@ def pages_grow_mended() -> int:
     return len(page.text)
 
 
+def samples() -> "np.ndarray":
+    return np.random.default_rng(3).random(1_500_000)
+
+
+def items_of_array_faulty() -> float:
+    values = samples()
+    peak = 0.0
+    for at in range(1, len(values)):
+        peak = max(peak, abs(values[at] - values[at - 1]))  # fault: items_of_array vectorise
+    return round(float(peak), 9)
+
+
+def items_of_array_mended() -> float:
+    return round(float(np.abs(np.diff(samples())).max()), 9)
+
+
+def _sold(connection: sqlite3.Connection, *, indexed: bool) -> None:
+    connection.execute("CREATE TABLE sales (id INTEGER PRIMARY KEY, shop INTEGER, cents INTEGER)")
+    connection.executemany(
+        "INSERT INTO sales (shop, cents) VALUES (?, ?)", ((row % 2_000, row % 97) for row in range(60_000))
+    )
+    if indexed:  # in two pieces, or the text of this file would show an index of the faulty one's as well
+        connection.execute("CREATE " + "INDEX sales_shop ON sales (shop)")
+
+
+def _of_shops(connection: sqlite3.Connection) -> int:
+    total = 0
+    for shop in range(600):
+        rows = connection.execute(SALES, (shop,)).fetchall()  # fault: rows_searched index
+        total += sum(cents for (cents,) in rows)
+    return total
+
+
+def rows_searched_faulty() -> int:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        _sold(connection, indexed=False)
+        return _of_shops(connection)
+
+
+def rows_searched_mended() -> int:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        _sold(connection, indexed=True)
+        return _of_shops(connection)
+
+
+def _listed(connection: sqlite3.Connection) -> list[tuple[int, int]]:
+    connection.execute("CREATE TABLE authors (id INTEGER PRIMARY KEY, born INTEGER)")
+    connection.executemany("INSERT INTO authors VALUES (?, ?)", ((row, 1900 + row % 100) for row in range(5_000)))
+    return [(row, row * 7 % 5_000) for row in range(120_000)]
+
+
+def row_by_row_faulty() -> int:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        total = 0
+        for _, author in _listed(connection):
+            found = connection.execute(BIRTH, (author,))  # fault: row_by_row one-query
+            total += found.fetchone()[0]
+        return total
+
+
+def row_by_row_mended() -> int:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        books = _listed(connection)
+        born = dict(connection.execute("SELECT id, born FROM authors"))
+        return sum(born[author] for _, author in books)
+
+
+async def _fetched(limit: int) -> int:
+    import aiohttp
+
+    async def size(session: aiohttp.ClientSession) -> int:
+        async with session.get(f"{URL}/?latency_ms=40") as answer:  # fault: connections_of_session widen-limit
+            return len(await answer.read())
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=limit)) as session:
+        return sum(await asyncio.gather(*(size(session) for _ in range(40))))
+
+
+async def connections_of_session_faulty() -> int:
+    return await _fetched(2)
+
+
+async def connections_of_session_mended() -> int:
+    return await _fetched(40)
+
+
+class Journal:
+    def __init__(self) -> None:
+        self.text = ""
+
+    def add(self, number: int) -> None:
+        entry = f"entry {number} of a journal, the newest one at the top\n"
+        self.text = entry + self.text  # fault: newest_first join-once
+
+
+def newest_first_faulty() -> int:
+    journal = Journal()
+    for number in range(16_000):
+        journal.add(number)
+    return zlib.crc32(journal.text.encode())
+
+
+def newest_first_mended() -> int:
+    entries = [f"entry {number} of a journal, the newest one at the top\n" for number in range(16_000)]
+    return zlib.crc32("".join(reversed(entries)).encode())
+
+
+def _written(*, flush: bool) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "feed.txt"
+        with path.open("w") as feed:
+            for number in range(400_000):
+                feed.write(f"{number};{number * 31 % 8_000}\n")
+                if flush:
+                    feed.flush()  # fault: flushes flush-less
+        return path.stat().st_size
+
+
+def flushes_faulty() -> int:
+    return _written(flush=True)
+
+
+def flushes_mended() -> int:
+    return _written(flush=False)
+
+
+def totals_faulty() -> int:
+    hours = [number * 37 % 9_000 for number in range(16_000)]
+    totals = []
+    for at in range(len(hours)):
+        totals.append(sum(hours[: at + 1]))  # fault: totals running-total
+    return sum(totals)
+
+
+def totals_mended() -> int:
+    return sum(itertools.accumulate(number * 37 % 9_000 for number in range(16_000)))
+
+
+def _due_first(plan: list[tuple[int, int]]) -> tuple[tuple[int, int], list[tuple[int, int]]]:
+    ordered = sorted(plan, key=lambda entry: entry[0])  # fault: sorts_anew heap-for-sorting
+    return ordered[0], ordered[1:]
+
+
+def sorts_anew_faulty() -> int:
+    plan = [(number * 37 % 2_003, number) for number in range(2_000)]
+    day = 0
+    for _ in range(4_000):
+        (day, machine), plan = _due_first(plan)
+        plan.append((day + 50 + machine % 7, machine))
+    return day
+
+
+def sorts_anew_mended() -> int:
+    plan = [(number * 37 % 2_003, number) for number in range(2_000)]
+    heapq.heapify(plan)
+    day = 0
+    for _ in range(4_000):
+        day, machine = heapq.heappop(plan)
+        heapq.heappush(plan, (day + 50 + machine % 7, machine))
+    return day
+
+
+def _quoted() -> list[str]:
+    return [f'{number};"name; {number}";{number % 97}' for number in range(60_000)]
+
+
+def _taken_apart(line: str) -> list[str]:
+    fields, field, quoted = [], "", False
+    for character in line:  # fault: by_character parse-with-library
+        if character == '"':
+            quoted = not quoted
+        elif character == ";" and not quoted:
+            fields.append(field)
+            field = ""
+        else:
+            field += character
+    return [*fields, field]
+
+
+def by_character_faulty() -> int:
+    return sum(int(_taken_apart(line)[2]) for line in _quoted())
+
+
+def by_character_mended() -> int:
+    return sum(int(row[2]) for row in csv.reader(_quoted(), delimiter=";"))
+
+
+def _sections() -> list[bytes]:
+    return [np.random.default_rng(number).integers(0, 20, 2_000_000, dtype=np.uint8).tobytes() for number in range(8)]
+
+
+def packs_in_turn_faulty() -> int:
+    sections = _sections()
+    return sum(len(zlib.compress(section)) for section in sections)  # fault: packs_in_turn threads-for-native
+
+
+def packs_in_turn_mended() -> int:
+    with ThreadPoolExecutor(2) as pool:
+        return sum(map(len, pool.map(zlib.compress, _sections())))
+
+
+def loop_for_each_faulty() -> int:
+    total = 0
+    for item in range(30):
+        total += asyncio.run(pause(item))  # fault: loop_for_each gather-awaits
+    return total
+
+
+def loop_for_each_mended() -> int:
+    async def together() -> int:
+        return sum(await asyncio.gather(*map(pause, range(30))))
+
+    return asyncio.run(together())
+
+
+def _columns() -> list[str]:
+    return ["total" + " " * 2_500 + str(number) for number in range(60)]
+
+
+def trims_faulty() -> int:
+    return sum(len(re.sub(r"\s+$", "", line)) for line in _columns())  # fault: trims simpler-pattern
+
+
+def trims_mended() -> int:
+    return sum(len(line.rstrip()) for line in _columns())
+
+
+def crawls_faulty() -> int:
+    visited = [0]
+    for page in range(6_000):
+        for target in (page * 2 + 1, page * 7 + 5):
+            if target not in visited:  # fault: crawls set-for-membership
+                visited.append(target)
+    return len(visited)
+
+
+def crawls_mended() -> int:
+    visited = {0}
+    for page in range(6_000):
+        visited.update((page * 2 + 1, page * 7 + 5))
+    return len(visited)
+
+
+def _tariff(path: Path, country: str) -> int:
+    with open(path) as file:  # fault: file_of_parameter read-once
+        return json.load(file)[country]
+
+
+def _tariffs(folder: str) -> Path:
+    path = Path(folder) / "tariffs.json"
+    path.write_text(json.dumps({f"country {number}": number for number in range(6_000)}))
+    return path
+
+
+def file_of_parameter_faulty() -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        path = _tariffs(folder)
+        return sum(_tariff(path, f"country {number}") for number in range(500))
+
+
+def file_of_parameter_mended() -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        tariffs = json.loads(_tariffs(folder).read_text())
+        return sum(tariffs[f"country {number}"] for number in range(500))
+
+
 # Well-written programs: nothing in them would save 5 %.
 
 
@@ -881,3 +1153,29 @@ def control_few_threads_again_and_again() -> int:
 def control_masked_columns() -> float:
     data = frame()
     return float(data.loc[data["a"] > 100, ["b", "c"]]["c"].sum())
+
+
+def control_smooths() -> float:
+    values = np.random.default_rng(3).random(4_000_000).tolist()
+    level = 0.0
+    for value in values:
+        level = 0.9 * level + 0.1 * value
+    return round(level, 9)
+
+
+def control_one_join() -> int:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("CREATE TABLE books (id INTEGER PRIMARY KEY, author INTEGER)")
+        connection.executemany("INSERT INTO books VALUES (?, ?)", _listed(connection))
+        join = "SELECT sum(born) FROM books JOIN authors ON authors.id = books.author"
+        return sum(connection.execute(join).fetchone()[0] for _ in range(12))
+
+
+def control_streams_into_archive() -> int:
+    packer = zlib.compressobj(6)
+    return sum(len(packer.compress(section)) for section in _sections()) + len(packer.flush())
+
+
+def control_sorts_each_group() -> int:
+    rows = np.random.default_rng(2).random((600, 2_000)).tolist()
+    return sum(len(sorted(row)[100:-100]) for row in rows)

@@ -2,20 +2,30 @@
 
 Rules are pure: they read a diagnosis and the text of the lines it names, and measure nothing.
 
-    evidence       a diagnosis as samples of stacks
-    saving         the share of some seconds that a change saves
-    overlapping    waits one after the other, that could be at the same time
-    blocking       calls that stop an event loop
-    polling        asking again and again
-    scarce         locks, limits and pools that are too small
-    cores          threads that take turns; more workers than cores
-    messages       pools that send more than they compute; a program for each item
-    connecting     connections made anew; slow names and dead addresses; packets held back
-    callees        functions of libraries that are known to be dear
-    lines          lines whose text shows why they are dear
-    again          answers that come again, a file read each time, text that grows by copies
-    importing      packages that are imported in vain
-    aside          durable writes one by one, garbage
+Evidence is a diagnosis as samples of stacks (`evidence`); the model is the share of some seconds that a change saves
+(`saving`), n the number of single waits or of cores:
+
+    rule           finds                                          seen by                          saves
+    overlapping    waits one after the other                      waits at a line in a loop        1 - 1/n, 32 at once
+                   round trips to a database                      those in a driver's frames       most
+                   awaits one at a time                           time with one task awaiting      most
+    blocking       calls that stop an event loop                  waits below a task's step        1 - 1/n, 32 at once
+    polling        asking again and again                         sleeps or turns of a `while`     sleeps; GIL
+    scarce         locks, limits and pools that are too small     waits for locks, busy workers    waits
+    cores          threads that take turns; too many of them      waits for the GIL, for cores     1 - 1/n; most
+    messages       pools that send more than they compute         time in the pool's frames        nearly all, most
+                   a program for each item                        children's number and length     1 - 1/n
+    connecting     connections made anew                          time in connecting frames        1 - 1/n
+                   slow names, dead addresses, held-back packets  waits for that address           nearly all
+    queries        a column without an index, a query a row       SQL in the line, in a loop       nearly all, most
+    callees        functions of libraries known to be dear        time below their frames          as measured for each
+    lines          text that shows why a line is dear             time of the line, or its loop    nearly all
+    again          answers that come again, copies that grow      time of the function or line     nearly all, most
+    importing      packages that are imported in vain             time below the import system     nearly all
+    aside          durable writes one by one, garbage             waits for the disk; gc's own     1 - 1/n; most
+
+`patterns` reads regular expressions. What was not counted is "up to" what looks at random moments leave open; the
+constants are checked by `benchmarks/bench_advice.py` against programs in which the change was made.
 """
 
 from workbench.advice.advise import RULES, advised

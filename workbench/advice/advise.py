@@ -16,6 +16,7 @@ from workbench.advice import (
     messages,
     overlapping,
     polling,
+    queries,
     scarce,
 )
 from workbench.advice.evidence import Evidence
@@ -34,6 +35,7 @@ RULES: tuple[Rule, ...] = (
     callees.find,
     lines.find,
     again.find,
+    queries.find,
     polling.find,
     connecting.find,
     scarce.find,

@@ -61,7 +61,7 @@ def _reads(seen: Evidence, place: Frame, samples: list[Sample], seconds: float) 
     if not isinstance(function, ast.FunctionDef) or seen.repeats(samples[0]) in (None, samples[0].place):
         return
     for node in own_nodes(function):
-        if isinstance(node, ast.Call) and called(node)[1] in _OPENS and _is_same(seen, place, node):
+        if isinstance(node, ast.Call) and called(node)[1] in _OPENS and _is_same(seen, samples[0], node):
             yield opportunity(
                 seen, "read-once", place._replace(line=node.lineno), seconds, of_repeated(_OFTEN),
                 what=f"read {_file(node)} once",
@@ -72,16 +72,45 @@ def _reads(seen: Evidence, place: Frame, samples: list[Sample], seconds: float) 
             return
 
 
-def _is_same(seen: Evidence, place: Frame, call: ast.Call) -> bool:
-    """Say whether a call reads the same file each time, by a constant, or by a name that is bound to one."""
+def _is_same(seen: Evidence, sample: Sample, call: ast.Call) -> bool:
+    """Say whether a call reads the same file each time: one that is named by a constant, or outside of the loop."""
     named = call.args[0] if called(call)[1] == "open" and call.args else getattr(call.func, "value", None)
     modes = [arg.value for arg in call.args[1:2] if isinstance(arg, ast.Constant)]
     if any("w" in str(mode) or "a" in str(mode) for mode in modes):
         return False
     if isinstance(named, ast.Constant):
         return True
-    values = seen.source.bound(place, named.id) if isinstance(named, ast.Name) else []
-    return bool(values) and all(isinstance(value, ast.Constant) for value in values)
+    if not isinstance(named, ast.Name):
+        return False
+    values = seen.source.bound(sample.place, named.id)
+    return (bool(values) and all(isinstance(value, ast.Constant) for value in values)) or _is_handed_on(
+        seen, sample.frames[: sample.own + 1], named.id
+    )
+
+
+def _is_handed_on(seen: Evidence, frames: tuple[Frame, ...], name: str) -> bool:
+    """Say whether a parameter of the innermost function is what its caller names in each turn of the caller's loop."""
+    *outer, place = frames
+    function = seen.source.function(place)
+    if not outer or not isinstance(function, ast.FunctionDef):
+        return False
+    names = [arg.arg for arg in function.args.args]
+    calls = [call for call in seen.source.calls(outer[-1]) if called(call) == ("", function.name)]
+    if name not in names or not calls or len(calls[0].args) <= names.index(name):
+        return False
+    given = calls[0].args[names.index(name)]
+    if not isinstance(given, ast.Name):
+        return isinstance(given, ast.Constant)
+    loops = seen.source.loops(outer[-1])
+    if not loops:
+        return _is_handed_on(seen, tuple(outer), given.id)
+    bound = {
+        node.id
+        for loop in loops
+        for node in ast.walk(loop)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    return given.id not in bound
 
 
 def _file(call: ast.Call) -> str:
@@ -96,7 +125,7 @@ def _copies(seen: Evidence) -> Iterator[Opportunity]:
             return
         native_s = seconds_of(sample for sample in samples if sample.part == "native")
         grown = _grown(seen, place)
-        if grown and seen.source.loops(place) and native_s > seconds / 2:
+        if grown and native_s > seconds / 2 and seen.repeats(samples[0]) is not None:
             yield opportunity(
                 seen, "join-once", place, seconds, MOST,
                 what=f"collect the pieces of {grown} in a list, and join them once",
@@ -106,22 +135,33 @@ def _copies(seen: Evidence) -> Iterator[Opportunity]:
 
 
 def _grown(seen: Evidence, place: Frame) -> str:
-    """Return the attribute, or item, that a line makes longer by a piece of text; empty where it does not."""
+    """Return what a line makes longer by a piece of text, unless it does so in place; empty where it does not.
+
+    CPython lengthens a local name's text in place, but only at its end.
+    """
     for node in own_nodes(seen.source.function(place)):
+        at_end = True
         if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add) and node.lineno == place.line:
             target, piece = text_of(node.target), node.value
         elif isinstance(node, ast.Assign) and node.lineno == place.line and isinstance(node.value, ast.BinOp):
             target, piece = text_of(node.targets[0]), node.value.right
-            if text_of(node.value.left) != target:
+            if text_of(piece) == target:
+                at_end, piece = False, node.value.left
+            elif text_of(node.value.left) != target:
                 continue
         else:
             continue
-        if ("." in target or "[" in target) and _is_text(piece):
+        if (not at_end or "." in target or "[" in target) and _is_text(seen, place, piece):
             return target
     return ""
 
 
-def _is_text(node: ast.expr) -> bool:
+def _is_text(seen: Evidence, place: Frame, node: ast.expr) -> bool:
+    if isinstance(node, ast.Name):
+        return any(
+            not isinstance(value, ast.Name) and _is_text(seen, place, value)
+            for value in seen.source.bound(place, node.id)
+        )
     written = any(
         isinstance(one, ast.JoinedStr) or isinstance(getattr(one, "value", None), str) for one in ast.walk(node)
     )

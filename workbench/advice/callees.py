@@ -159,8 +159,8 @@ DEAR = (
         NEARLY_ALL,
     ),
     Dear(
-        "re/_compiler.py",
-        ("compile",),
+        "re/__init__.py",
+        ("_compile",),
         "compile-once",
         "compile patterns once",
         "PATTERN = re.compile(...)  # at the top of the module",
@@ -238,12 +238,12 @@ def find(seen: Evidence) -> Iterator[Opportunity]:
 
     Neighbouring lines of quick calls can't be told apart well, so those of one function are taken together.
     """
-    found: dict[tuple[str, str, str], list[tuple[Frame, Dear, str, Sample]]] = {}
+    found: _Found = {}
     for sample in seen.samples:
         if (through := _dear(sample)) is not None:
             place, dear, _, _ = through
             found.setdefault((place.file, place.function, dear.kind), []).append(through)
-    for (_, _, kind), each in found.items():
+    for (_, _, kind), each in _at_users_lines(found).items():
         heaviest = Counter[tuple[Frame, Dear, str]]()
         for place, dear, name, sample in each:
             heaviest[_calling(seen, place, name), dear, name] += sample.seconds  # type: ignore[assignment]
@@ -260,6 +260,23 @@ def find(seen: Evidence) -> Iterator[Opportunity]:
                 why=f"{number(seconds)} s of {number(seen.wall_s)} s go to {name}()",
                 how=dear.how,
             )  # fmt: skip
+
+
+_Found = dict[tuple[str, str, str], list[tuple[Frame, Dear, str, Sample]]]
+
+
+def _at_users_lines(found: _Found) -> _Found:
+    """Return what was found, that of stacks that lost their outer end told where most of its kind is."""
+    kept = {key: list(each) for key, each in found.items() if is_users(key[0])}
+    for key, each in found.items():
+        if key not in kept:
+            same = [each_kept for key_kept, each_kept in kept.items() if key_kept[2] == key[2]]
+            if not same:
+                kept[key] = each
+                continue
+            most = max(same, key=lambda listed: seconds_of(sample for *_, sample in listed))
+            most += [(most[0][0], dear, name, sample) for _, dear, name, sample in each]
+    return kept
 
 
 def _calling(seen: Evidence, place: Frame, name: str) -> Frame:

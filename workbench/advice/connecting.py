@@ -18,6 +18,10 @@ _CONNECTS = (
     ("urllib3/util/ssl_.py", "create_urllib3_context", "ssl_wrap_socket", "load_verify_locations"),
     ("requests/adapters.py", "cert_verify", "init_poolmanager", "__init__", "_preloaded_ssl_context"),
     ("http/client.py", "connect"),
+    ("smtplib.py", "__init__", "connect", "ehlo", "helo", "starttls", "login"),
+    ("ftplib.py", "__init__", "connect", "login"),
+    ("imaplib.py", "__init__", "open", "login", "starttls"),
+    ("paramiko/client.py", "connect"),
     ("socket.py", "create_connection", "getaddrinfo"),
     ("ssl.py", "do_handshake", "create_default_context", "load_default_certs", "_create", "_load_windows_store_certs"),
     ("httpx/_config.py", "create_ssl_context", "load_ssl_context"),
@@ -35,6 +39,7 @@ _REUSE = (
     ("httpx", "client = httpx.Client()  # once\nclient.get(url)         # keeps its connection"),
     ("aiohttp", "async with aiohttp.ClientSession() as session:  # once, around the loop"),
     ("boto", 'client = session.client("s3")  # once, outside the loop'),
+    ("smtplib", "with smtplib.SMTP(host) as relay:  # once, around the loop\n    relay.send_message(message)"),
     ("connect", "connection = connect(...)  # once, or from a pool"),
     (
         "",

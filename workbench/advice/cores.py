@@ -9,8 +9,14 @@ from workbench.advice.saving import Share, opportunity
 from workbench.opportunity import Opportunity
 from workbench.origin import is_users
 from workbench.results import Child
+from workbench.source import text_of
 from workbench.views import number
 
+#: Functions that work outside of the GIL on all they are given.
+_LETS_GO = (
+    "zlib.compress", "zlib.decompress", "gzip.compress", "gzip.decompress", "bz2.compress", "bz2.decompress",
+    "lzma.compress", "lzma.decompress", "hashlib.pbkdf2_hmac", "hashlib.scrypt", "bcrypt.hashpw", "zstandard.compress",
+)  # fmt: skip
 #: Starting processes takes a part of this.
 _STARTS_S = 0.1
 _COMPUTING = ("python", "native", "gil", "runqueue")
@@ -27,6 +33,7 @@ _BLAS = Share(0.45, 0.7, 0.9)
 def find(seen: Evidence) -> Iterator[Opportunity]:
     """Find threads that compute in turn, for the GIL, and workers that are more than the cores."""
     yield from _processes(seen)
+    yield from _one_by_one(seen)
     yield from _fewer(seen)
 
 
@@ -50,6 +57,26 @@ def _processes(seen: Evidence) -> Iterator[Opportunity]:
         try_="processes",
         hazard="arguments and answers are pickled",
     )  # fmt: skip
+
+
+def _one_by_one(seen: Evidence) -> Iterator[Opportunity]:
+    """Find calls of native code that lets go of the GIL, made one after the other on one of several cores."""
+    rest = 1 - 1 / seen.cores
+    for place, samples in seen.places(lambda sample: sample.part == "native" and not sample.in_worker):
+        seconds = seconds_of(samples)
+        if seen.cores < 2 or not seen.is_large(seconds):
+            return
+        calls = [text_of(call.func) for call in seen.source.calls(place)]
+        name = next((name for name in calls if name in _LETS_GO), "")
+        if name and seen.repeats(samples[0]) is not None and seen.wall_s / seen.diagnosis.runs >= _STARTS_S:
+            yield opportunity(
+                seen, "threads-for-native", place, seconds, Share(0.6 * rest, 0.92 * rest, rest),
+                what=f"run {name}() in as many threads as there are cores",
+                why=f"{number(seconds)} s: it lets go of the GIL, and is called for one item after the other",
+                how=f"with ThreadPoolExecutor({seen.cores}) as pool:\n    answers = list(pool.map(function, items))",
+                try_="threads",
+                hazard="items must be large (a tenth of a millisecond each, or more) and independent of each other",
+            )  # fmt: skip
 
 
 def _fewer(seen: Evidence) -> Iterator[Opportunity]:

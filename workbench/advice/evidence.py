@@ -133,11 +133,15 @@ class Evidence:
         return tuple(sorted(samples, key=lambda sample: -sample.seconds))
 
     def places(self, wanted: Callable[[Sample], bool]) -> list[tuple[Frame, list[Sample]]]:
-        """Return the samples that are wanted, by the user's line, those with most seconds first."""
-        found: dict[Frame, list[Sample]] = {}
+        """Return the samples that are wanted, by the user's line, those with most seconds first.
+
+        A function that stands within a line, such as a ``lambda``, is part of it.
+        """
+        found: dict[tuple[str, int], list[Sample]] = {}
         for sample in filter(wanted, self.samples):
-            found.setdefault(sample.place, []).append(sample)
-        return sorted(found.items(), key=lambda item: -seconds_of(item[1]))
+            found.setdefault((sample.place.file, sample.place.line), []).append(sample)
+        longest_first = sorted(found.values(), key=lambda samples: -seconds_of(samples))
+        return [(min((one.place for one in samples), key=_is_within), samples) for samples in longest_first]
 
     def is_large(self, seconds: float) -> bool:
         """Say whether so many seconds are worth a word."""
@@ -163,6 +167,11 @@ class Evidence:
         for seen in reversed(sample.frames[: sample.own + 1]):
             if is_users(seen.file) or seen is sample.place:
                 yield seen
+
+
+def _is_within(place: Frame) -> bool:
+    """Say whether a function stands within a line of another."""
+    return place.name.startswith("<") and place.name != "<module>"
 
 
 class Waits(NamedTuple):

@@ -3,63 +3,48 @@
 from __future__ import annotations
 
 import ast
-import re
-import re._constants as sre  # type: ignore[import-not-found]
-import re._parser as sre_parser  # type: ignore[import-not-found]
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
 
-from workbench.advice.evidence import Evidence, Frame, seconds_of
+from workbench.advice import loops
+from workbench.advice.evidence import Evidence, Frame, Sample, seconds_of
+from workbench.advice.fault import MOST_OF_IT, Fault, Look, is_cheap, is_mapping
+from workbench.advice.patterns import backtracks
 from workbench.advice.saving import NEARLY_ALL, Share, opportunity
 from workbench.opportunity import Opportunity
-from workbench.source import called, text_of
+from workbench.source import called, own_nodes, text_of
 from workbench.views import number
 
 _LOGS = ("debug", "info")
 _SEARCHES = ("match", "search", "fullmatch", "findall", "finditer", "sub", "split")
 _POSITIONS = ("index", "count", "remove")
-#: A line that takes such a share of its loop is what the loop is there for.
-_MOST_OF_IT = 0.4
-#: Calls that take next to nothing.
-_CHEAP = (
-    "append", "add", "len", "range", "enumerate", "zip", "int", "str", "strip", "lower", "split", "sum", "print", "get",
-)  # fmt: skip
 _JOINS, _ARRAYS = ("concat", "append", "vstack", "hstack", "concatenate"), ("pd", "np", "pandas", "numpy")
 _READS = ("read", "recv", "iter_content", "read1")
+#: Of a line that writes and flushes.
+FLUSHED = Share(0.4, 0.7, 0.95)
 #: What reads less at a time costs mostly calls.
 _SMALL_BYTES = 512
-
-
-class Fault(NamedTuple):
-    """What makes a line dear: a kind, what to do, why, how, and the share of its time that this saves."""
-
-    kind: str
-    what: str
-    why: str
-    how: str
-    share: Share
-    #: Whether all that its loop does goes with it.
-    whole_loop: bool = False
-
-
-Look = Callable[[Evidence, Frame], Fault | None]
 
 
 def find(seen: Evidence) -> Iterator[Opportunity]:
     """Find the lines on the CPU whose text shows why."""
     on_cpu = seen.places(lambda sample: sample.part in ("python", "native", "gil", "runqueue"))
+    told: set[tuple[str, str, tuple[int, int]]] = set()
     for place, samples in on_cpu:
         seconds = seconds_of(samples)
         if not seen.is_large(seconds):
             break
-        fault = next((fault for look in _LOOKS if (fault := look(seen, place)) is not None), None)
-        if fault is not None:
-            loop_s = _of_loop(seen, place) if fault.whole_loop else 0.0
-            seconds = loop_s if fault.whole_loop and seconds > _MOST_OF_IT * loop_s else seconds
-            yield opportunity(
-                seen, fault.kind, place, seconds, fault.share,
-                what=fault.what, why=f"{number(seconds)} s: {fault.why}", how=fault.how,
-            )  # fmt: skip
+        fault = next((fault for look in _LOOKS if (fault := look(seen, place, samples)) is not None), None)
+        if fault is None:
+            continue
+        if fault.of_loop is not None and seconds > fault.of_loop * (loop_s := _of_loop(seen, place)):
+            seconds, key = loop_s, (fault.kind, place.file, seen.source.loop_at(place))
+            if key in told:
+                continue
+            told.add(key)
+        yield opportunity(
+            seen, fault.kind, place._replace(line=fault.line or place.line), seconds, fault.share,
+            what=fault.what, why=f"{number(seconds)} s: {fault.why}", how=fault.how, hazard=fault.hazard,
+        )  # fmt: skip
 
 
 def _of_loop(seen: Evidence, place: Frame) -> float:
@@ -70,18 +55,8 @@ def _of_loop(seen: Evidence, place: Frame) -> float:
     )
 
 
-def _is_cheap(seen: Evidence, place: Frame, *calls: ast.Call) -> bool:
-    """Say whether a line makes no other calls than these that may take long."""
-    loops = (
-        node for node in seen.source.nodes(place) if isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp)
-    )
-    once = {call for loop in loops for call in ast.walk(loop.generators[0].iter)}
-    others = (call for call in seen.source.calls(place) if call not in calls and call not in once)
-    return all(called(call)[1] in _CHEAP for call in others)
-
-
-def _membership(seen: Evidence, place: Frame) -> Fault | None:
-    if not _is_cheap(seen, place, *(call for call in seen.source.calls(place) if called(call)[1] in _POSITIONS)):
+def _membership(seen: Evidence, place: Frame, samples: list[Sample]) -> Fault | None:
+    if not is_cheap(seen, place, *(call for call in seen.source.calls(place) if called(call)[1] in _POSITIONS)):
         return None
     for node in seen.source.nodes(place):
         if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn) and seen.source.loops(place):
@@ -108,13 +83,19 @@ def _is_list(seen: Evidence, place: Frame, name: str) -> bool:
     values = seen.source.bound(place, name)
     return any(
         isinstance(value, ast.ListComp)
-        or (isinstance(value, ast.List) and not value.elts)
+        or (isinstance(value, ast.List) and (not value.elts or _grows_by(seen, place, name)))
         or (isinstance(value, ast.Call) and called(value)[1] in ("list", "sorted", "split", "readlines", "splitlines"))
         for value in values
     )
 
 
-def _logging(seen: Evidence, place: Frame) -> Fault | None:
+def _grows_by(seen: Evidence, place: Frame, name: str) -> bool:
+    """Say whether the function of a line appends to a list."""
+    calls = (node for node in own_nodes(seen.source.function(place)) if isinstance(node, ast.Call))
+    return any(called(call) in ((name, "append"), (name, "extend"), (name, "insert")) for call in calls)
+
+
+def _logging(seen: Evidence, place: Frame, samples: list[Sample]) -> Fault | None:
     for call in seen.source.calls(place):
         owner, name = called(call)
         written = any(one.place == place and one.passes("logging/__init__.py", "handle") for one in seen.samples)
@@ -133,7 +114,7 @@ def _is_made(message: ast.expr) -> bool:
     return isinstance(message, ast.JoinedStr | ast.BinOp) or formats
 
 
-def _small_reads(seen: Evidence, place: Frame) -> Fault | None:
+def _small_reads(seen: Evidence, place: Frame, samples: list[Sample]) -> Fault | None:
     for call in seen.source.calls(place):
         _, name = called(call)
         sizes = [size for arg in (*call.args, *(word.value for word in call.keywords)) if (size := _number(arg))]
@@ -144,15 +125,35 @@ def _small_reads(seen: Evidence, place: Frame) -> Fault | None:
                 or 0 < min(sizes, default=0) < _SMALL_BYTES
             )
             and seen.source.is_in_loop(place)
-            and _is_cheap(seen, place, call)
+            and is_cheap(seen, place, call)
         ):
             return Fault(
                 "larger-reads", "read more at a time",
                 f"{name}() takes {min(sizes, default=1)} bytes at a time",
                 f"{name}(65536)" if name != "iter_content" else "response.iter_content(chunk_size=65536)",
-                NEARLY_ALL, True,
+                NEARLY_ALL, MOST_OF_IT,
             )  # fmt: skip
     return None
+
+
+def _flushes(seen: Evidence, place: Frame, samples: list[Sample]) -> Fault | None:
+    for call in seen.source.calls(place):
+        owner, name = called(call)
+        told = any(word.arg == "flush" and getattr(word.value, "value", None) is True for word in call.keywords)
+        of_file = name == "flush" and all(called(made)[1] == "open" for made in _made(seen, place, owner))
+        if (of_file or (name == "print" and told)) and seen.repeats(samples[0]) is not None:
+            return Fault(
+                "flush-less", "let the file keep what is written until there is enough of it",
+                f"{'print()' if told else owner + '.flush()'} hands every line to the system by itself",
+                "print(line, file=file)  # without flush=True; closing the file writes the rest",
+                FLUSHED if told else NEARLY_ALL, hazard="who reads along sees it later",
+            )  # fmt: skip
+    return None
+
+
+def _made(seen: Evidence, place: Frame, name: str) -> list[ast.Call]:
+    """Return the calls that a name is bound to, as far as is known."""
+    return [value for value in seen.source.bound(place, name) if isinstance(value, ast.Call)]
 
 
 def _number(node: ast.expr) -> int:
@@ -160,13 +161,13 @@ def _number(node: ast.expr) -> int:
     return node.value if isinstance(node, ast.Constant) and type(node.value) is int else 0
 
 
-def _growing(seen: Evidence, place: Frame) -> Fault | None:
+def _growing(seen: Evidence, place: Frame, samples: list[Sample]) -> Fault | None:
     if not seen.source.loops(place):
         return None
     for call in seen.source.calls(place):
         owner, name = called(call)
         arguments = [text_of(arg) for arg in call.args]
-        if not _is_cheap(seen, place, call) or "(" in owner or _is_mapping(seen, place, owner):
+        if not is_cheap(seen, place, call) or "(" in owner or is_mapping(seen, place, owner):
             continue
         if (name == "pop" and arguments == ["0"]) or (name == "insert" and arguments[:1] == ["0"]):
             return Fault(
@@ -183,14 +184,7 @@ def _growing(seen: Evidence, place: Frame) -> Fault | None:
     return None
 
 
-def _is_mapping(seen: Evidence, place: Frame, name: str) -> bool:
-    return any(
-        isinstance(value, ast.Dict | ast.DictComp) or (isinstance(value, ast.Call) and called(value)[1] == "dict")
-        for value in seen.source.bound(place, name)
-    )
-
-
-def _pattern(seen: Evidence, place: Frame) -> Fault | None:
+def _pattern(seen: Evidence, place: Frame, samples: list[Sample]) -> Fault | None:
     for call in seen.source.calls(place):
         owner, name = called(call)
         if name not in _SEARCHES:
@@ -201,53 +195,14 @@ def _pattern(seen: Evidence, place: Frame) -> Fault | None:
             for value in sources
             if isinstance(value, ast.Call) and value.args and isinstance(value.args[0], ast.Constant)
         ]
-        if nested := next((text for text in texts if isinstance(text, str) and _backtracks(text)), None):
+        if nested := next((text for text in texts if isinstance(text, str) and backtracks(text)), None):
             return Fault(
-                "simpler-pattern", "write the pattern without a repetition inside a repetition",
+                "simpler-pattern", "write a pattern that can't match the same text in so many ways",
                 f"{nested!r} can match the same text in many ways, and tries all of them where it does not match",
-                "# (\\w+\\s?)* -> [\\w\\s]*: one repetition; or atomic (?>…), possessive ++ (Python 3.11)", NEARLY_ALL,
+                "# (\\w+\\s?)* -> [\\w\\s]*: one repetition; or atomic (?>…), possessive ++ (Python 3.11)\n"
+                "# \\s+$ -> text.rstrip()", NEARLY_ALL,
             )  # fmt: skip
     return None
 
 
-def _backtracks(pattern: str) -> bool:
-    r"""Say whether a pattern repeats, without a limit, what holds such a repetition itself.
-
-    Examples
-    --------
-    >>> _backtracks(r"(\w+\s?)*:$"), _backtracks(r"(\w+,)*x"), _backtracks(r"[a-z]+\d*")
-    (True, False, False)
-    """
-    try:
-        return _nests(sre_parser.parse(pattern))
-    except (re.error, OverflowError, RecursionError):
-        return False
-
-
-def _nests(parsed: Any) -> bool:
-    """Say whether something in a pattern is repeated without a limit, of which a part alone may match any of it."""
-    for op, argument in parsed:
-        if op in (sre.MAX_REPEAT, sre.MIN_REPEAT):
-            _, most, repeated = argument
-            if (most is sre.MAXREPEAT and _is_ambiguous(repeated)) or _nests(repeated):
-                return True
-        else:
-            parts = {sre.SUBPATTERN: [argument[-1]], sre.BRANCH: argument[1]} if isinstance(argument, tuple) else {}
-            if any(_nests(part) for part in parts.get(op, ())):
-                return True
-    return False
-
-
-def _is_ambiguous(parsed: Any) -> bool:
-    """Say whether a sequence is an endless repetition, and else of what may be left out: no turn must end anywhere."""
-    items = list(parsed)
-    if len(items) == 1 and items[0][0] is sre.SUBPATTERN:
-        return _is_ambiguous(items[0][1][-1])
-    if len(items) == 1 and items[0][0] is sre.BRANCH:
-        return any(map(_is_ambiguous, items[0][1][1]))
-    repeats = [op in (sre.MAX_REPEAT, sre.MIN_REPEAT) and argument[1] is sre.MAXREPEAT for op, argument in items]
-    optional = [op in (sre.MAX_REPEAT, sre.MIN_REPEAT) and argument[0] == 0 for op, argument in items]
-    return any(repeats) and all(one or other for one, other in zip(repeats, optional, strict=True))
-
-
-_LOOKS: tuple[Look, ...] = (_membership, _logging, _small_reads, _growing, _pattern)
+_LOOKS: tuple[Look, ...] = (_membership, _logging, _small_reads, _flushes, _growing, _pattern, *loops.LOOKS)

@@ -19,6 +19,7 @@ _DRIVERS = ("psycopg", "psycopg2", "pymysql", "MySQLdb", "redis", "pymongo", "sq
 
 def find(seen: Evidence) -> Iterator[Opportunity]:
     """Find the lines that wait again and again, in a loop, while nothing else is waited for."""
+    yield from _loops_of_events(seen)
     awaited = {(one.file, one.line): one for one in seen.diagnosis.awaits}
     for place, samples in seen.places(_waits_alone):
         key = place.file, place.line
@@ -41,6 +42,21 @@ def find(seen: Evidence) -> Iterator[Opportunity]:
             yield _batch(seen, place, driver, waits, seconds)
         else:
             yield _threads(seen, place, samples[0].part, waits, seconds)
+
+
+def _loops_of_events(seen: Evidence) -> Iterator[Opportunity]:
+    """Find an event loop that is made for each item, and awaits one thing."""
+    alone_s = sum(one.alone_s for one in seen.diagnosis.awaits)
+    for place, _ in seen.places(_runs_loop):
+        if seen.source.loops(place) and seen.is_large(alone_s):
+            yield _gather(seen, place, place, min(alone_s, seen.wall_s))
+            return
+
+
+def _runs_loop(sample: Sample) -> bool:
+    return any(inner.is_of("asyncio/runners.py", "run") for inner in sample.beyond[:1]) or any(
+        inner.is_of("asyncio/base_events.py", "run_until_complete") for inner in sample.beyond[:1]
+    )
 
 
 def _waits_alone(sample: Sample) -> bool:
@@ -80,7 +96,8 @@ def _gather(seen: Evidence, place: Frame, loop: Frame, seconds: float) -> Opport
     return opportunity(
         seen, "gather-awaits", loop, seconds, Share(0.7, 0.9, 1.0),
         what="await all turns of the loop together",
-        why=f"the loop awaits one thing at a time: for {number(seconds)} s a single task waits, at line {place.line}",
+        why=f"the loop awaits one thing at a time: for {number(seconds)} s a single task waits"
+            + (f", at line {place.line}" if place != loop else ""),
         how="answers = await asyncio.gather(*(coroutine(item) for item in items))",
         hazard="turns that need the answer of the one before can't be overlapped",
     )  # fmt: skip

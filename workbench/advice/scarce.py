@@ -18,6 +18,8 @@ _LOCK = Share(0.62, 0.92, 1.0)
 #: While one waits, others work: what is saved is the waiting, unless what is behind the limit is scarce as well.
 _LIMIT = Share(0.65, 0.98, 1.0)
 _LIMITS = ("Semaphore", "BoundedSemaphore", "CapacityLimiter", "Queue", "LifoQueue", "SimpleQueue", "Limiter")
+_POOLS = ("ThreadPoolExecutor", "ThreadPool", "Pool", "Parallel")
+_OPTIONS = ("limit", "max_connections", "max_size")
 #: A limit of so many is there to protect somebody.
 _MEANT = 10
 #: A thread that waits for so much of the time works for the task.
@@ -42,7 +44,7 @@ def _locks(seen: Evidence) -> Iterator[Opportunity]:
             continue  # a lock of a library's, inside of what the line calls
         if _permits(limit) >= _MEANT:
             continue  # so many at once are meant to be the most
-        if limit is not None or wait.target.endswith(".get") or "_get" in wait.target:
+        if limit is not None or _is_option(wait.target) or wait.target.endswith(".get") or "_get" in wait.target:
             yield _wider(seen, place, wait, limit)
         else:
             yield _shorter(seen, place, wait)
@@ -56,6 +58,11 @@ def _is_limit(value: ast.expr) -> bool:
     return isinstance(value, ast.Call) and called(value)[1] in _LIMITS
 
 
+def _is_option(target: str) -> bool:
+    """Say whether a wait is for what an option of a library's pool limits."""
+    return target.rpartition(".")[2] in _OPTIONS
+
+
 def _permits(limit: ast.expr | None) -> int:
     first = limit.args[0] if isinstance(limit, ast.Call) and limit.args else None
     return first.value if isinstance(first, ast.Constant) and isinstance(first.value, int) else 0
@@ -67,12 +74,21 @@ def _wider(seen: Evidence, place: Frame, wait: Wait, limit: ast.expr | None) -> 
     held = f", {wait.note}" if wait.note else ""
     return opportunity(
         seen, "widen-limit", place, wait.seconds, _LIMIT,
-        what=f"let more{f' than {permits}' if permits else ''} use {_bare(wait.target)} at once",
+        what=f"let more{f' than {permits}' if permits else ''} use {_bare(wait.target)} at once"
+            f"{_made(seen, place, tuple(wait.target.split('.')))}",
         why=f"up to {users} want it at once and wait {number(wait.seconds)} s for it{held}",
-        how=f"{text_of(limit)}  # a larger limit" if permits and limit is not None else
-            f"{_bare(wait.target)}.put(another)  # more of what is taken from it: connections, workers",
+        how=_larger(wait.target, limit if permits else None),
         hazard="what is behind it must bear more at once",
     )  # fmt: skip
+
+
+def _larger(target: str, limit: ast.expr | None) -> str:
+    if limit is not None:
+        return f"{text_of(limit)}  # a larger limit"
+    if _is_option(target):
+        owner, _, option = target.rpartition(".")
+        return f"{owner}({option}=100)  # one pool, made once"
+    return f"{_bare(target)}.put(another)  # more of what is taken from it: connections, workers"
 
 
 def _shorter(seen: Evidence, place: Frame, wait: Wait) -> Opportunity:
@@ -90,22 +106,32 @@ def _threads(seen: Evidence) -> int:
 
 
 def _workers(seen: Evidence) -> Iterator[Opportunity]:
-    for place, samples in seen.places(_waits_in_pool):
-        seconds, waits = seconds_of(samples), seen.waits(place, "network", "sleep")
-        workers = _busy(seen)
-        if not seen.is_large(seconds) or not 1 <= workers < AT_ONCE or waits.times < 2 * workers:
-            continue
-        if seen.diagnosis.cpu_s > 0.5 * seen.wall_s * seen.cores:
-            continue  # more workers would wait for a core
-        wanted = min(waits.times, 2 * AT_ONCE)
-        likely = 1 - workers / wanted
-        yield opportunity(
-            seen, "more-workers", place, seconds, Share(0.75 * likely, likely, max(likely, 1 - 1 / waits.times)),
-            what=f"use more than {workers} workers for {waits.times} waits",
-            why=f"all {workers} were busy waiting ({number(waits.median_s * 1e3)} ms each), and the cores idle",
-            how=_how(samples[0], wanted), try_="threads",
-            hazard="what is asked must bear so many requests at once",
-        )  # fmt: skip
+    listed = seen.places(_waits_in_pool)
+    if not listed:
+        return
+    place, samples = listed[0]
+    seconds = seconds_of(sample for _, each in listed for sample in each)
+    waits, workers = seen.waits(place, "network", "sleep"), _busy(seen)
+    if not seen.is_large(seconds) or not 1 <= workers < AT_ONCE or waits.times < 2 * workers:
+        return
+    if seen.diagnosis.cpu_s > 0.5 * seen.wall_s * seen.cores:
+        return  # more workers would wait for a core
+    wanted = min(waits.times, 2 * AT_ONCE)
+    likely = 1 - workers / wanted
+    yield opportunity(
+        seen, "more-workers", place, seconds, Share(0.75 * likely, likely, max(likely, 1 - 1 / waits.times)),
+        what=f"use more than {workers} workers for {waits.times} waits{_made(seen, place, _POOLS)}",
+        why=f"all {workers} were busy waiting ({number(waits.median_s * 1e3)} ms each), and the cores idle",
+        how=_how(samples[0], wanted), try_="threads",
+        hazard="what is asked must bear so many requests at once",
+    )  # fmt: skip
+
+
+def _made(seen: Evidence, place: Frame, names: tuple[str, ...]) -> str:
+    """Say at which line of a file something of these names is made; nothing where it is none or several."""
+    nodes = (node for node in ast.walk(seen.source.tree(place.file)) if isinstance(node, ast.Call))
+    lines = {node.lineno for node in nodes if called(node)[1] in names}
+    return f" (made in line {lines.pop()})" if len(lines) == 1 else ""
 
 
 def _waits_in_pool(sample: Sample) -> bool:

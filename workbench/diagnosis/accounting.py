@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from workbench.diagnosis.naming import FUTURE, IDLE, JOIN, Namer, Settled
-from workbench.diagnosis.observer.protocol import DISPLACED, EVENT_LOOP, LISTENING_ON, OFF_CORE, RUNNING
+from workbench.diagnosis.observer.protocol import DISPLACED, EVENT_LOOP, FUTEX, LISTENING_ON, OFF_CORE, RUNNING
 from workbench.diagnosis.recorder import Recording
 from workbench.diagnosis.tracks import Look, Track, make_tracks, native_odds, runqueue_share
 from workbench.proc import cores_allowed
@@ -44,6 +44,12 @@ class Where(NamedTuple):
 
 
 Seconds = defaultdict[Where, float]
+
+
+def _of_process(pid: int, *waits: list[Where]) -> list[list[Where]]:
+    """Return what threads of a process wait for; what all wait for where none of it waits."""
+    own = [[where for where in each if where.thread[0] == pid] for each in waits]
+    return own if any(own) else list(waits)
 
 
 class Accounts:
@@ -316,6 +322,9 @@ class Accounts:
             yield from self._running(track, look, running, share)
             yield from ((where, share) for where in contending)
         else:
+            if self._recording.waits.get(look.wait, ("", ""))[0] == FUTEX:
+                # Only threads of the process itself can end that; what children wait for is their own business.
+                waiting[False], sleeping = _of_process(track.pid, waiting[False], sleeping)
             # Threads that were there before the task began are likely to wait for something else.
             rest = waiting[False] or sleeping or waiting[True] or listening
             yield from ((where, 1 / len(rest)) for where in rest)

@@ -15,12 +15,12 @@ from workbench.diagnosis.accounting import Accounts, Seconds
 from workbench.diagnosis.concurrency import find_awaits
 from workbench.diagnosis.inside import find_inside
 from workbench.diagnosis.naming import Namer, Place
-from workbench.diagnosis.observer.protocol import NO_STACK, RUNNING
+from workbench.diagnosis.observer.protocol import RUNNING
 from workbench.diagnosis.peers import process_behind
 from workbench.diagnosis.recorder import Recording
 from workbench.diagnosis.stalls import find_stalls
 from workbench.diagnosis.tracks import Track
-from workbench.diagnosis.verdict import Verdict, judge
+from workbench.diagnosis.verdict import DOMINANT, Verdict, judge
 from workbench.parts import NAMES, in_group
 from workbench.proc import cores_allowed
 from workbench.records import provenance
@@ -108,7 +108,7 @@ def _cpu_s(recording: Recording) -> float:
 
 def _judge(parts: dict[str, float], wall_s: float, overhead: float | None, accounts: Accounts) -> Verdict:
     looks = len(accounts.main.looks) if accounts.main else 0
-    few = 0 < looks < ENOUGH_LOOKS and not _waits_all_along(accounts.main)
+    few = 0 < looks < ENOUGH_LOOKS and not _is_one_wait(accounts.main)
     verdict = judge(parts, crowds_itself=accounts.crowds_itself())
     if not accounts.readable:
         verdict = verdict._replace(reasons=(*verdict.reasons, _BLIND))
@@ -121,10 +121,13 @@ def _judge(parts: dict[str, float], wall_s: float, overhead: float | None, accou
     return verdict
 
 
-def _waits_all_along(track: Track | None) -> bool:
-    """Say whether all looks found a thread in one wait: few are enough, as the counters tell that it did not run."""
-    seen = {look.wait for look in track.looks if look.stack != NO_STACK or look.wait != RUNNING} if track else set()
-    return len(seen) == 1 and RUNNING not in seen
+def _is_one_wait(track: Track | None) -> bool:
+    """Say whether a thread mostly waited, by its counters, and all looks found it in one wait: few are enough then."""
+    waits = {look.wait for look in track.looks if look.wait != RUNNING} if track else set()
+    if track is None or len(waits) != 1:
+        return False
+    on_cpu_s, _, waiting_s = track.totals()
+    return waiting_s >= DOMINANT * (on_cpu_s + waiting_s)
 
 
 def _counters(recording: Recording, main: Track | None) -> dict[str, float]:

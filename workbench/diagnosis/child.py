@@ -8,6 +8,7 @@ import inspect
 import json
 import os
 import runpy
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from workbench.coroutines import run_coroutine, run_through
 from workbench.diagnosis.recorder import REPEAT_UNTIL_S, Recorder
 from workbench.errors import UsageError, one_line
 from workbench.light import FRESH
+from workbench.proc import end_with_parent
 from workbench.targets import load_callable, module_of_package, read_arguments
 
 USAGE = 2
@@ -35,6 +37,7 @@ def main(folder_name: str, target_json: str) -> None:
     us, and it may put its own in the place of some.
     """
     folder, target = Path(folder_name), json.loads(target_json)
+    end_with_parent(number=signal.SIGTERM)  # which lets it end what it has started
     for name in sys.modules.keys() - FRESH - KEPT:
         del sys.modules[name]
     # The main module is the task's; without a file, spawned children of it don't run the launcher.

@@ -32,6 +32,13 @@ _GETS = ("Queue.get", "SimpleQueue.get", "_PySimpleQueue.get")
 _LENDS = re.compile(r"conn|acquire|checkout|check_out|borrow|lease|lend|_do_get", re.IGNORECASE)
 #: How far out from a queue the function stands that lends what is in it.
 _LENDERS = 4
+#: Functions of libraries that wait for a free connection without a queue, by the ends of their files; what limits them.
+_LIMITED = {
+    ("aiohttp/connector.py", "_wait_for_available_connection"): "aiohttp.TCPConnector.limit",
+    ("connection_pool.py", "wait_for_connection"): "httpx.Limits.max_connections",
+    ("psycopg_pool/pool.py", "wait"): "psycopg_pool.ConnectionPool.max_size",
+    ("psycopg_pool/pool_async.py", "wait"): "psycopg_pool.AsyncConnectionPool.max_size",
+}
 
 
 class Place(NamedTuple):
@@ -179,8 +186,12 @@ def _lent(places: list[Place]) -> str:
     """Return the expression of a queue that is waited for as one waits for a lock; empty for any other wait.
 
     Who takes from a queue waits for work, unless the thing that is taken is put back after use: by the same function,
-    or by whoever borrowed it from one that is called so.
+    or by whoever borrowed it from one that is called so. Pools of some libraries have a waiting list of their own.
     """
+    for place in places[:_LENDERS]:
+        for (file, name), limit in _LIMITED.items():
+            if _own_name(place) == name and place.file.endswith(file):
+                return limit
     inner = next((at for at, place in enumerate(places[:_LENDERS]) if place.function in _GETS), None)
     if inner is None or inner + 1 >= len(places):
         return ""

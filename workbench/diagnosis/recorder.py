@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import marshal
 import os
 import resource
@@ -22,6 +21,7 @@ from workbench.diagnosis.awaits import AwaitWatcher
 from workbench.diagnosis.layout import find_layout, image_of
 from workbench.diagnosis.observer import protocol
 from workbench.masking import get_logger
+from workbench.proc import set_process_option
 
 _log = get_logger(__name__)
 
@@ -186,7 +186,7 @@ def _allow_observer() -> None:
     except OSError:
         return
     if restricted:
-        ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(_ANY), 0, 0, 0)
+        set_process_option(_PR_SET_PTRACER, _ANY)
 
 
 def _usage() -> dict[str, float]:

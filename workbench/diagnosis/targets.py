@@ -77,6 +77,17 @@ def parse_target(text: str, args: Sequence[str] = ()) -> Target:
     return Target("callable" if colon else "script", place, name, tuple(args))
 
 
+def is_application(text: str) -> bool:
+    """Say whether a text names an application, as in ``file.py:app``, rather than a folder.
+
+    Examples
+    --------
+    >>> is_application("app.py:app"), is_application("mysite/")
+    (True, False)
+    """
+    return ":" in text and not Path(text).exists()
+
+
 def diagnose_request(app: str, path: str, *, method: str = "GET") -> Diagnosis:
     """Say what bounds a request of a WSGI or ASGI application, such as one of Flask or FastAPI, and what would pay.
 

@@ -26,6 +26,8 @@ MOST_TIMES, MOST_ROUNDS = 20, 64
 TRIES = 3
 #: Two processes of the same code differ by so much: a smaller gain is none.
 LEAST = 1.02
+#: A change that saves fewer milliseconds of a request is not worth making.
+LEAST_MS = 0.5
 #: A gain that may be this large is not called none.
 WORTH = 1.1
 TIME_WAS_UP = "time was up before its saving was known: pass a larger --budget"
@@ -228,5 +230,6 @@ def _judged(arms: Arms, finding: Finding, candidate: Candidate, found: Interval)
         return dataclasses.replace(finding, verdict="can't be tried", hazard=TIME_WAS_UP)
     link_s = arms.body_bytes * 8 / arms.link_bits if candidate.on_link else 0.0
     saved, low, high = saved_ms(candidate.share * (arms.wall_s + link_s) * 1e3, found)
-    verdict = "pays" if found.low > LEAST else "harms" if found.high < 1 / LEAST else "does not"
+    gains = found.low > LEAST and saved >= LEAST_MS
+    verdict = "pays" if gains else "harms" if found.high < 1 / LEAST else "does not"
     return dataclasses.replace(finding, tried_ms=saved, tried_low=low, tried_high=high, verdict=verdict)

@@ -231,8 +231,12 @@ class Process:
 class Observer:
     """Watches a process tree and writes a recording into a folder."""
 
-    def __init__(self, pid: int, folder: str, layout: Layout | None, image: str, ours: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, pid: int, folder: str, layout: Layout | None, image: str, ours: tuple[int, ...] = (), starter: int = 0
+    ) -> None:
         self._pid, self._layout = pid, layout
+        #: Whoever reads what is written; when it is gone, nobody does.
+        self._starter = f"/proc/{starter or pid}"
         #: Processes that are the observer's own, though they stand below the task for a moment.
         self._ours = ours
         self._file = open(os.path.join(folder, protocol.RECORDING), "ab")  # noqa: SIM115
@@ -269,6 +273,7 @@ class Observer:
         if now >= self._children_at:
             self._children_at = now + CHILDREN_EVERY_S
             self._find_children()
+            self.stopped |= not os.path.exists(self._starter)
         changed: list[SeenTuple] = []
         gone: list[tuple[int, int]] = []
         at = time.monotonic_ns()
@@ -353,8 +358,9 @@ def main(pid: str, folder: str, layout: str, image: str) -> None:
     ``layout`` is marshalled, in hex; ``image`` is the file that holds such an interpreter. The file `protocol.READY`
     says that it watches, `protocol.DONE` that it has ended.
     """
+    starter = os.getppid()
     ours = detach(), os.getpid()
-    observer = Observer(int(pid), folder, marshal.loads(bytes.fromhex(layout)), image, ours)
+    observer = Observer(int(pid), folder, marshal.loads(bytes.fromhex(layout)), image, ours, starter)
     signal.signal(signal.SIGTERM, lambda *_: observer.stop())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     observer.look()

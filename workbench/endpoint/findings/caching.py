@@ -10,8 +10,8 @@ from workbench.endpoint.findings.trace import Trace, around
 from workbench.results import Finding
 from workbench.views import number
 
-#: A view that is quicker than this gains little from a cache; what a hit costs.
-LEAST_MS, HIT_MS = 2.0, 0.7
+#: A view that is quicker than this is none to be kept; nor is a part of one; what a hit costs.
+LEAST_VIEW_MS, LEAST_MS, HIT_MS = 10.0, 4.0, 0.7
 #: A part of a page that is worth attention.
 HEAVY = 0.3
 #: The share of serialising alone, and of a function that is the same for all, that is worth a change.
@@ -36,7 +36,7 @@ def view(trace: Trace) -> Iterator[Candidate]:
         or trace.seen["effects"]
         or not trace.alike
         or trace.seen["upstream"]
-        or trace.least_ms < LEAST_MS
+        or trace.least_ms < LEAST_VIEW_MS
     ):
         return
     if any("cache.UpdateCacheMiddleware" in name for name in trace.info["middleware"]):
@@ -116,7 +116,8 @@ def heavy_template(trace: Trace) -> Iterator[Candidate]:
         asks = sum(
             query["template"] == node["template"] and query["template_line"] == node["line"] for query in trace.queries
         )
-        if not node["builtin"] and node["times"] >= OFTEN > 2 * asks and cost >= HEAVY * trace.wall_ms:
+        dear = cost >= max(LEAST_MS, HEAVY * trace.wall_ms)
+        if not node["builtin"] and node["times"] >= OFTEN > 2 * asks and dear:
             yield Candidate(
                 finding=Finding(
                     area="templates",

@@ -13,7 +13,7 @@ from workbench.results import Finding
 #: Fewer rows than this are as well fetched whole.
 MANY = 50
 #: Of more rows each read would cost a query: too long to look.
-TOO_MANY = 6000
+TOO_MANY = 12_000
 #: The share of rows that are read below which the others were fetched for nothing.
 FEW_READ = 0.5
 

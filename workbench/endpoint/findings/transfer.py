@@ -9,8 +9,10 @@ from workbench.endpoint.findings.trace import Trace, around
 from workbench.results import Finding
 from workbench.views import number
 
-#: A shorter answer gains nothing; compressed text is about so much of itself, at so many bytes a millisecond.
-LEAST_BYTES, LEFT, BYTES_A_MS = 1400, 0.25, 50_000
+#: An answer that is shorter on the link than this many milliseconds is not worth a change for its sake.
+LEAST_LINK_MS = 5.0
+#: Compressed text is about so much of itself, at so many bytes a millisecond.
+LEFT, BYTES_A_MS = 0.25, 50_000
 _TEXT = ("text/", "json", "javascript", "xml", "svg")
 
 
@@ -28,7 +30,9 @@ def conditional(trace: Trace) -> Iterator[Candidate]:
         or "no-store" in headers.get("cache-control", "")
     ):
         return
-    if any("ConditionalGet" in name for name in trace.info["middleware"]) or trace.answer["bytes"] < LEAST_BYTES:
+    if any("ConditionalGet" in name for name in trace.info["middleware"]):
+        return
+    if _link_ms(trace, trace.answer["bytes"]) < LEAST_LINK_MS:
         return
     yield Candidate(
         finding=Finding(
@@ -50,7 +54,7 @@ def conditional(trace: Trace) -> Iterator[Candidate]:
 def compression(trace: Trace) -> Iterator[Candidate]:
     """Find text that is sent as it is to clients that take it compressed."""
     headers, size = trace.answer["headers"], trace.answer["bytes"]
-    if "content-encoding" in headers or size < LEAST_BYTES:
+    if "content-encoding" in headers or _link_ms(trace, size) < LEAST_LINK_MS:
         return
     if not any(kind in headers.get("content-type", "") for kind in _TEXT):
         return

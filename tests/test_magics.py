@@ -42,7 +42,7 @@ MISTAKES = {
     "%endpoint": "%endpoint what? Type %endpoint [-o]",
     "%endpoint -b abc /books/": "-b abc: pass the seconds",
     "%endpoint -p no/such /books/": "there is no project no/such",
-    "%endpoint -p nosuch.module:app /books/": "there is no module 'nosuch.module'",
+    "%endpoint -p nosuch.module:app /books/": "there is no module 'nosuch'",
     "%compare -r magic nap, [1]": "no remedy 'magic' is installed; there are asyncio,",
     "%compare -r threads, memo nap, [1]": "-r threads,: pass names of remedies, without spaces between",
     "%compare -b abc nap, [1]": "-b abc: pass the seconds",

@@ -1,12 +1,14 @@
 """What people run, diagnosed for real."""
 
 import asyncio
+import contextlib
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,28 @@ def test_burning_cpu_is_cpu_bound_in_python() -> None:
 
 
 @pytest.mark.slow
+def in_vain(wait: Callable[[], object]) -> None:
+    with contextlib.suppress(TimeoutError):
+        wait()
+
+
+def test_a_server_that_nobody_asks_is_idle() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.6)
+        diagnosis = diagnose(in_vain, server.accept, repeat=1)
+        port = server.getsockname()[1]
+    assert (diagnosis.verdict, diagnosis.waits[0].target) == ("idle", f"listening on 127.0.0.1:{port}")
+
+
+def test_a_server_whose_client_says_nothing_is_idle() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
+        ours, _ = server.accept()
+        with ours:
+            ours.settimeout(0.6)
+            diagnosis = diagnose(in_vain, lambda: ours.recv(1), repeat=1)
+    assert diagnosis.verdict == "idle"
+
+
 def test_sleep_is_idle() -> None:
     diagnosis = diagnose(time.sleep, 0.5)
     assert (diagnosis.verdict, diagnosis.bound_by) == ("idle", "sleep")

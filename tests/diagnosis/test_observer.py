@@ -173,6 +173,7 @@ def test_sockets_are_named_by_their_peer(names: Waits, tmp_path: Path) -> None:
         server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         six = stack.enter_context(socket.create_server(("::1", 0), family=socket.AF_INET6))
         to_six = stack.enter_context(socket.create_connection(six.getsockname()[:2]))
+        of_client = stack.enter_context(six.accept()[0])
         udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         udp.connect(("127.0.0.1", 9))
         pair, other = socket.socketpair()
@@ -182,6 +183,7 @@ def test_sockets_are_named_by_their_peer(names: Waits, tmp_path: Path) -> None:
             ours: ("network", peer),
             server: ("network", f"listening on 127.0.0.1:{server.getsockname()[1]}"),
             to_six: ("network", f"[::1]:{six.getsockname()[1]}"),
+            of_client: ("network", f"listening on [::1]:{six.getsockname()[1]}"),
             udp: ("network", "127.0.0.1:9"),
             pair: ("pipe", "socket pair"),
         }

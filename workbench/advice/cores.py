@@ -68,7 +68,12 @@ def _one_by_one(seen: Evidence) -> Iterator[Opportunity]:
             return
         calls = [text_of(call.func) for call in seen.source.calls(place)]
         name = next((name for name in calls if name in _LETS_GO), "")
-        if name and seen.repeats(samples[0]) is not None and seen.wall_s / seen.diagnosis.runs >= _STARTS_S:
+        if (
+            name
+            and seen.repeats(samples[0]) is not None
+            and not seen.source.grows(place)
+            and seen.wall_s / seen.diagnosis.runs >= _STARTS_S
+        ):
             yield opportunity(
                 seen, "threads-for-native", place, seconds, Share(0.6 * rest, 0.92 * rest, rest),
                 what=f"run {name}() in as many threads as there are cores",

@@ -16,6 +16,7 @@ from workbench.views import number
 
 _LOGS = ("debug", "info")
 _SEARCHES = ("match", "search", "fullmatch", "findall", "finditer", "sub", "split")
+_AT_START = ("match", "fullmatch")
 _POSITIONS = ("index", "count", "remove")
 _JOINS, _ARRAYS = ("concat", "append", "vstack", "hstack", "concatenate"), ("pd", "np", "pandas", "numpy")
 _READS = ("read", "recv", "iter_content", "read1")
@@ -195,7 +196,9 @@ def _pattern(seen: Evidence, place: Frame, samples: list[Sample]) -> Fault | Non
             for value in sources
             if isinstance(value, ast.Call) and value.args and isinstance(value.args[0], ast.Constant)
         ]
-        if nested := next((text for text in texts if isinstance(text, str) and backtracks(text)), None):
+        if nested := next(
+            (text for text in texts if isinstance(text, str) and backtracks(text, at_start=name in _AT_START)), None
+        ):
             return Fault(
                 "simpler-pattern", "write a pattern that can't match the same text in so many ways",
                 f"{nested!r} can match the same text in many ways, and tries all of them where it does not match",

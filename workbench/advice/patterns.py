@@ -12,10 +12,10 @@ except ImportError:  # they are CPython's own, and a later one may not have them
     sre_parser = None
 
 
-def backtracks(pattern: str) -> bool:
+def backtracks(pattern: str, *, at_start: bool = False) -> bool:
     r"""Say whether a pattern repeats what holds such a repetition, or looks for one that an end must follow.
 
-    Where the interpreter does not let a pattern be read, none is said to do so.
+    ``at_start`` is for what is tried at the start of a text alone. Where the interpreter does not let a pattern be read, none is said to do so.
 
     Examples
     --------
@@ -26,7 +26,7 @@ def backtracks(pattern: str) -> bool:
         return False
     try:
         parsed = sre_parser.parse(pattern)
-        return _nests(parsed) or _seeks_end(list(parsed))
+        return _nests(parsed) or (not at_start and _seeks_end(list(parsed)))
     except (re.error, OverflowError, RecursionError):
         return False
 

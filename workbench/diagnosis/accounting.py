@@ -202,11 +202,16 @@ class Accounts:
         thread = (track.pid, track.tid)
         self._note_holder(track, look, settled, tick)
         polling = settled.part == "sleep" and look.seconds <= _POLLING_S and look.ran_s <= _POLLING_RUNS * look.seconds
+        serves = settled.target.startswith(LISTENING_ON)
+        if serves:  # while it waits for clients, its others do what these ask for
+            done = list(self._joined(track, look, settled, tick))
+            if any(where.part != "sleep" for where, _ in done):
+                return done
         if look.stack >= 0 and track is self.main and self._await_times and self._namer.polls(look.stack):
             awaited = self._awaited(track, look, settled, tick)
             if awaited:
                 return awaited
-        if settled.part == JOIN or polling:
+        if settled.part == JOIN or polling or serves:
             shares = list(self._joined(track, look, settled, tick))
             if shares:
                 return shares
@@ -234,7 +239,11 @@ class Accounts:
             return self._evenly(track, settled.part, settled.target, futures)
         if children := found.get("child"):
             return list(self._joined(track, replace(look, stack=children[0]), settled, tick))
-        return [] if futures else self._evenly(track, "sleep", "sleep", found.get("sleep", []))
+        sleeping = found.get("sleep", [])
+        # While a server waits for clients alone, what its tasks wait for from them is not what it waits for.
+        if futures and not (sleeping and settled.target.startswith(LISTENING_ON)):
+            return []
+        return self._evenly(track, "sleep", "sleep", sleeping)
 
     def _evenly(self, track: Track, part: str, target: str, stacks: list[int]) -> list[tuple[Where, float]]:
         return [(Where(part, target, stack, (track.pid, track.tid)), 1 / len(stacks)) for stack in stacks]
@@ -311,10 +320,10 @@ class Accounts:
             if what.part in ("gil", "lock"):
                 contending.append(self._unless_crowded(other, where, what, tick))
                 self._note_holder(other, seen, what, tick)
-            elif what.part == "sleep":
-                sleeping.append(where)
             elif what.target.startswith(LISTENING_ON):  # for somebody who may never come
                 listening.append(where)
+            elif what.part == "sleep":
+                sleeping.append(where)
             else:
                 waiting[self._was_there(other)].append(where)
         if running or contending:

@@ -9,7 +9,16 @@ from pathlib import Path
 from types import CodeType
 from typing import NamedTuple
 
-from workbench.diagnosis.observer.protocol import CHILD, EVENT_LOOP, FUTEX, PIPE, SOCKET_PAIR, TIMED, Awaiting
+from workbench.diagnosis.observer.protocol import (
+    CHILD,
+    EVENT_LOOP,
+    FUTEX,
+    LISTENING_ON,
+    PIPE,
+    SOCKET_PAIR,
+    TIMED,
+    Awaiting,
+)
 from workbench.diagnosis.recorder import Recording
 from workbench.origin import OWN_CODE, innermost
 from workbench.source import Source, called, own_nodes, text_of
@@ -95,6 +104,8 @@ class Namer:
             return Settled(JOIN, target, "child" if self._has_children else "sleep" if selecting else "other")
         if raw == FUTEX:
             return self._futex(target, places)
+        if target.startswith(LISTENING_ON):  # a server that nobody asks is idle
+            return Settled("sleep", target, "sleep")
         return Settled(raw, target, raw)
 
     def _futex(self, target: str, places: list[Place]) -> Settled:

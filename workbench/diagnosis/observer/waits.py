@@ -72,6 +72,8 @@ class Waits:
             self._pidfd = os.pidfd_open(pid)
         self._sockets: dict[str, tuple[str, str]] = {}
         self._sockets_stale_until = 0.0
+        self._served: set[int] = set()
+        self._served_stale_until = 0.0
         self._epolls: dict[int, tuple[float, tuple[str, str]]] = {}
 
     def close(self) -> None:
@@ -210,9 +212,19 @@ class Waits:
         with contextlib.suppress(OSError), socket.socket(fileno=copy) as twin:
             if twin.type == socket.SOCK_STREAM and twin.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                 return NETWORK, LISTENING_ON + _endpoint(twin.getsockname())
-            peer = twin.getpeername()
+            peer, own = twin.getpeername(), twin.getsockname()
+            if twin.family in (socket.AF_INET, socket.AF_INET6) and own[1] in self._served_ports():
+                return NETWORK, LISTENING_ON + _endpoint(own)
             return (PIPE, SOCKET_PAIR) if peer in ("", b"") else (NETWORK, _endpoint(peer))
         return None
+
+    def _served_ports(self) -> set[int]:
+        """Return the ports on which somebody listens: a connection of one of these was made by a client of ours."""
+        now = time.monotonic()
+        if now >= self._served_stale_until:
+            self._served = _served(self._pid)
+            self._served_stale_until = now + 20 * (time.monotonic() - now)
+        return self._served
 
     def _from_tables(self, inode: str) -> tuple[str, str] | None:
         now = time.monotonic()
@@ -246,17 +258,32 @@ def _endpoint(address: tuple[str, int] | str | bytes) -> str:
 def _sockets(pid: int) -> dict[str, tuple[str, str]]:
     """Return inode → (kind, peer) for every socket in the process's network namespace."""
     found = {}
+    served = _served(pid)
     for family in ("tcp", "tcp6", "udp", "udp6"):
         for fields in rows(f"/proc/{pid}/net/{family}"):
             if len(fields) > 9:
                 local, remote = _address(fields[1]), _address(fields[2])
-                listening = family.startswith("tcp") and fields[3] == LISTENING
-                found[fields[9]] = (NETWORK, f"{LISTENING_ON}{local}" if listening else remote)
+                serves = family.startswith("tcp") and _port(fields[1]) in served
+                found[fields[9]] = (NETWORK, f"{LISTENING_ON}{local}" if serves else remote)
     for fields in rows(f"/proc/{pid}/net/unix"):
         if len(fields) > 6:
             path = fields[7] if len(fields) > 7 else ""
             found[fields[6]] = (NETWORK, path) if path else (PIPE, SOCKET_PAIR)
     return found
+
+
+def _served(pid: int) -> set[int]:
+    """Return the ports on which somebody listens where a process stands."""
+    return {
+        _port(fields[1])
+        for family in ("tcp", "tcp6")
+        for fields in rows(f"/proc/{pid}/net/{family}")
+        if len(fields) > 9 and fields[3] == LISTENING
+    }
+
+
+def _port(text: str) -> int:
+    return int(text.rpartition(":")[2], 16)
 
 
 def _address(text: str) -> str:

@@ -15,7 +15,8 @@ except ImportError:  # they are CPython's own, and a later one may not have them
 def backtracks(pattern: str, *, at_start: bool = False) -> bool:
     r"""Say whether a pattern repeats what holds such a repetition, or looks for one that an end must follow.
 
-    ``at_start`` is for what is tried at the start of a text alone. Where the interpreter does not let a pattern be read, none is said to do so.
+    ``at_start`` is for what is tried at the start of a text alone. Where the interpreter does not let a pattern be
+    read, none is said to do so.
 
     Examples
     --------

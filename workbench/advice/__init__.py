@@ -19,13 +19,14 @@ Evidence is a diagnosis as samples of stacks (`evidence`); the model is the shar
                    slow names, dead addresses, held-back packets  waits for that address           nearly all
     queries        a column without an index, a query a row       SQL in the line, in a loop       nearly all, most
     callees        functions of libraries known to be dear        time below their frames          as measured for each
-    lines          text that shows why a line is dear             time of the line, or its loop    nearly all
+    lines, loops   text that shows why a line is dear             time of the line, or its loop    nearly all
     again          answers that come again, copies that grow      time of the function or line     nearly all, most
     importing      packages that are imported in vain             time below the import system     nearly all
     aside          durable writes one by one, garbage             waits for the disk; gc's own     1 - 1/n; most
 
-`patterns` reads regular expressions. What was not counted is "up to" what looks at random moments leave open; the
-constants are checked by `benchmarks/bench_advice.py` against programs in which the change was made.
+`fault` is what the text of a line shows; `patterns` reads regular expressions. What was not counted is "up to" what
+looks at random moments leave open; the constants are checked by `benchmarks/bench_advice.py` against programs in which
+the change was made.
 """
 
 from workbench.advice.advise import RULES, advised

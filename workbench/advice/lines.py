@@ -21,7 +21,7 @@ _POSITIONS = ("index", "count", "remove")
 _JOINS, _ARRAYS = ("concat", "append", "vstack", "hstack", "concatenate"), ("pd", "np", "pandas", "numpy")
 _READS = ("read", "recv", "iter_content", "read1")
 #: Of a line that writes and flushes.
-FLUSHED = Share(0.4, 0.7, 0.95)
+_FLUSHED = Share(0.4, 0.7, 0.95)
 #: What reads less at a time costs mostly calls.
 _SMALL_BYTES = 512
 
@@ -147,7 +147,7 @@ def _flushes(seen: Evidence, place: Frame, samples: list[Sample]) -> Fault | Non
                 "flush-less", "let the file keep what is written until there is enough of it",
                 f"{'print()' if told else owner + '.flush()'} hands every line to the system by itself",
                 "print(line, file=file)  # without flush=True; closing the file writes the rest",
-                FLUSHED if told else NEARLY_ALL, hazard="who reads along sees it later",
+                _FLUSHED if told else NEARLY_ALL, hazard="who reads along sees it later",
             )  # fmt: skip
     return None
 

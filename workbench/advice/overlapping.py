@@ -54,8 +54,9 @@ def _loops_of_events(seen: Evidence) -> Iterator[Opportunity]:
 
 
 def _runs_loop(sample: Sample) -> bool:
-    return any(inner.is_of("asyncio/runners.py", "run") for inner in sample.beyond[:1]) or any(
-        inner.is_of("asyncio/base_events.py", "run_until_complete") for inner in sample.beyond[:1]
+    return any(
+        inner.is_of("asyncio/runners.py", "run") or inner.is_of("asyncio/base_events.py", "run_until_complete")
+        for inner in sample.beyond[:1]
     )
 
 

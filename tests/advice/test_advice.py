@@ -10,13 +10,14 @@ import pandas
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up import diagnosis, stack
 
 from workbench import Diagnosis
 from workbench.advice import RULES, advised
 from workbench.advice.advise import find_all
 from workbench.advice.evidence import WORTH, Evidence, frame
 from workbench.parts import NAMES
-from workbench.results import Stack, Wait
+from workbench.results import Await, Stack, Wait
 from workbench.source import Source
 
 BOOTSTRAP = "Thread._bootstrap (/usr/lib/python3.11/threading.py:1002)"
@@ -42,19 +43,6 @@ def task(tmp_path: Path) -> Path:
     )
     linecache.checkcache()
     return path
-
-
-def diagnosis(*stacks: Stack, wall_s: float = 1.0, waits: tuple[Wait, ...] = (), verdict: str = "mixed") -> Diagnosis:
-    return Diagnosis(
-        target="task.py", verdict=verdict, bound_by=verdict, reasons=(), wall_s=wall_s, cpu_s=0.1, overhead=0.0,
-        parts=dict.fromkeys(NAMES, 0.0), counters={}, stacks=stacks, waits=waits,
-    )  # fmt: skip
-
-
-def stack(part: str, seconds: float, *frames: str, own: int | None = None) -> Stack:
-    return Stack(
-        thread="python", part=part, seconds=seconds, frames=frames, own=len(frames) - 1 if own is None else own
-    )
 
 
 def asked(task: Path, *, outer: int, count: int) -> Diagnosis:
@@ -175,3 +163,25 @@ def test_rules_measure_nothing(task: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("time.sleep", None)
     assert [one.kind for rule in RULES for one in rule(seen)] == ["overlap-waits"]
     assert find_all(seen) == list(advised(seen.diagnosis))
+
+
+def test_an_event_loop_for_each_item_could_be_one(tmp_path: Path) -> None:
+    path = tmp_path / "task.py"
+    path.write_text("for item in items:\n    asyncio.run(get(item))\n")
+    linecache.checkcache()
+    frames = f"<module> ({path}:2)", "run (/usr/lib/python3.11/asyncio/runners.py:190)"
+    awaited = Await(file=str(path), line=9, function="get", seconds=0.8, mean=1.0, peak=1, alone_s=0.8)
+    seen = dataclasses.replace(diagnosis(stack("native", 0.1, *frames, own=0)), awaits=(awaited,))
+    assert [(one.kind, one.line) for one in advised(seen)] == [("gather-awaits", 2)]
+
+
+def test_a_small_pool_of_a_library_is_told_with_its_option(tmp_path: Path) -> None:
+    path = tmp_path / "task.py"
+    path.write_text("session = ClientSession(connector=TCPConnector(limit=2))\nawait session.get(url)\n")
+    linecache.checkcache()
+    wait = Wait(
+        kind="lock", target="aiohttp.TCPConnector.limit", file=str(path), line=2, function="get", seconds=0.8, count=9,
+        median_s=0.1, longest_s=0.1,
+    )  # fmt: skip
+    (found,) = advised(diagnosis(stack("lock", 0.8, f"get ({path}:2)"), waits=(wait,)))
+    assert (found.kind, "line 1" in found.what, "limit=100" in found.how) == ("widen-limit", True, True)

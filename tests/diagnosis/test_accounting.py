@@ -11,6 +11,7 @@ from workbench.diagnosis.assemble import assemble
 from workbench.diagnosis.naming import Namer
 from workbench.diagnosis.observer.protocol import DISPLACED, OFF_CORE, PYTHON, RUNNING, Process, Seen, Tick
 from workbench.diagnosis.recorder import Recording
+from workbench.diagnosis.tracks import make_tracks
 
 MS = 1_000_000
 SLEEP, NETWORK, LOCK, GIL = 0, 1, 2, 3
@@ -52,6 +53,15 @@ def parts(made: Recording) -> dict[str, float]:
 def test_parts_always_add_up_to_the_wall_time(looks: list[tuple[int, int, int, int]]) -> None:
     made = recording(looks)
     assert math.fsum(parts(made).values()) == pytest.approx(made.end_ns / 1e9)
+
+
+def test_a_wait_that_was_seen_late_by_a_look_that_began_early_is_told() -> None:
+    made = recording([(4, 1, 0, SLEEP)])
+    made.start_ns, made.end_ns = 5 * MS, 100 * MS
+    made.ticks += [Tick(at * MS, (), ()) for at in (20, 60, 100)]  # it has not run since it started the recording
+    track = make_tracks(made)[1, 1]
+    assert [look.wait for look in track.looks] == [RUNNING, RUNNING, SLEEP, SLEEP, SLEEP]
+    assert (track.looks[-1].seconds, track.totals()[2]) == pytest.approx((0.095, 0.095))
 
 
 def test_counters_give_the_amounts() -> None:

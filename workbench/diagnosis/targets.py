@@ -174,7 +174,7 @@ def diagnose_target(target: Target, *, timeout_s: float | None = None, stdout: A
                 raise TaskError(f"{target} did not get to its end in {timeout_s:g} s: nothing was recorded")
             raise TaskError(f"{target} ended before anything was recorded (exit code {process.returncode})")
         if not (folder / "end.json").exists() and (folder / protocol.READY).exists():
-            appears(folder / protocol.DONE, _GRACE_S)  # killed, or another program by now: only the observer knows
+            appears(folder / protocol.DONE)  # killed, or another program by now: only the observer knows
         recording, facts = _read(folder)
     failure = None if as_asked else end or facts.get("failure") or _failure(process.returncode)
     diagnosis = assemble(recording, str(target), facts.get("runs", 1), failure)

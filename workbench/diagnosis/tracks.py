@@ -115,12 +115,18 @@ def make_tracks(recording: Recording) -> dict[tuple[int, int], Track]:
     before = recording.start_ns
     latest: dict[tuple[int, int], Seen] = {}
     main = (recording.pid, recording.tid)
+    early: Seen | None = None
     for index, tick in enumerate(recording.ticks):
         now = min(max(tick.ns, recording.start_ns), recording.end_ns)
         seconds, before = (now - before) / 1e9, now
         changed = {(seen.pid, seen.tid): seen for seen in tick.seen if seen.tid != recording.watcher_tid}
         for key in alive - changed.keys() - set(tick.gone):
-            tracks[key].go_on(seconds)
+            if key == main and early is not None and tick.ns > recording.start_ns:
+                # It has run since it started the recording, so what seemed to be seen before was seen after that.
+                tracks[key].add(early, seconds)
+                early = None
+            else:
+                tracks[key].go_on(seconds)
         for key, seen in changed.items():
             if key not in tracks:
                 # The counters of a thread born under our eyes began at zero.
@@ -130,10 +136,13 @@ def make_tracks(recording: Recording) -> dict[tuple[int, int], Track]:
             latest[key] = seen
             if key == main and not recording.start_ns <= tick.ns <= recording.end_ns:
                 tracks[key].skip(seconds)  # it started or stopped the recording
+                early = seen
                 if not seconds:
                     tracks[key].close(seen.on_cpu_ns, seen.runqueue_ns)
             else:
                 tracks[key].add(seen, seconds)
+                if key == main:
+                    early = None
         alive -= set(tick.gone)
     for key, track in tracks.items():
         track.close(latest[key].on_cpu_ns, latest[key].runqueue_ns)

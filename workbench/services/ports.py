@@ -54,6 +54,8 @@ def listens(address: Address) -> bool:
         connect(address, 1).close()
     except (ConnectionRefusedError, FileNotFoundError):
         return False
+    except ConnectionResetError:  # it took the connection, and ends
+        return True
     return True
 
 

@@ -116,9 +116,13 @@ def _strings() -> Layout:
 
 
 def _opcodes() -> Layout:
-    """Return two sets of opcodes, as bits: at the first a thread runs Python for sure, the second call into C."""
+    """Return sets of opcodes, as bits: which are mostly far shorter than a look, run Python for sure, call into C."""
     opcodes: dict[str, int] = getattr(dis, "_all_opmap", dis.opmap)  # with the specialised ones, where they are told
+    # Where a turn of a loop over numbers has no instruction of its own, it is one of these.
+    has_own = any(name.startswith("FOR_ITER_") for name in opcodes)
+    quick = ("STORE_FAST",) if has_own else ("STORE_FAST", "FOR_ITER")
     return {
+        "quick_opcodes": sum(1 << number for name, number in opcodes.items() if name.startswith(quick)),
         "inline_opcodes": sum(1 << number for name, number in opcodes.items() if name.startswith(_INLINE)),
         "calling_opcodes": sum(
             1 << number

@@ -193,7 +193,8 @@ class Process:
             return protocol.CALLING if self._at(first, "calling_opcodes") else protocol.PYTHON
         if second == third and not thread.has_core():
             return protocol.DISPLACED if thread.core() == own_core() else protocol.OFF_CORE
-        if self._at(first, "inline_opcodes"):
+        met_again = second != third and self._at(first, "quick_opcodes")  # in a tight loop, by chance
+        if met_again or self._at(first, "inline_opcodes"):
             return protocol.PYTHON
         return protocol.NATIVE if second == third else protocol.SHORT
 

@@ -27,6 +27,8 @@ class Dear(NamedTuple):
     share: Share
 
 
+#: By file, function and kind: the user's line, what it called, under which name, and the sample.
+_Found = dict[tuple[str, str, str], list[tuple[Frame, Dear, str, Sample]]]
 #: Kinds that are faults only where they are done again and again.
 _IN_LOOPS = ("vectorise", "compile-once", "collect-then-concat")
 _GOES_OVER_ROWS = ("apply_series_generator", "apply_standard")
@@ -260,9 +262,6 @@ def find(seen: Evidence) -> Iterator[Opportunity]:
                 why=f"{number(seconds)} s of {number(seen.wall_s)} s go to {name}()",
                 how=dear.how,
             )  # fmt: skip
-
-
-_Found = dict[tuple[str, str, str], list[tuple[Frame, Dear, str, Sample]]]
 
 
 def _at_users_lines(found: _Found) -> _Found:

@@ -141,7 +141,7 @@ def _flushes(seen: Evidence, place: Frame, samples: list[Sample]) -> Fault | Non
     for call in seen.source.calls(place):
         owner, name = called(call)
         told = any(word.arg == "flush" and getattr(word.value, "value", None) is True for word in call.keywords)
-        of_file = name == "flush" and all(called(made)[1] == "open" for made in _made(seen, place, owner))
+        of_file = name == "flush" and all(called(made)[1] == "open" for made in _calls_bound_to(seen, place, owner))
         if (of_file or (name == "print" and told)) and seen.repeats(samples[0]) is not None:
             return Fault(
                 "flush-less", "let the file keep what is written until there is enough of it",
@@ -152,7 +152,7 @@ def _flushes(seen: Evidence, place: Frame, samples: list[Sample]) -> Fault | Non
     return None
 
 
-def _made(seen: Evidence, place: Frame, name: str) -> list[ast.Call]:
+def _calls_bound_to(seen: Evidence, place: Frame, name: str) -> list[ast.Call]:
     """Return the calls that a name is bound to, as far as is known."""
     return [value for value in seen.source.bound(place, name) if isinstance(value, ast.Call)]
 

@@ -33,7 +33,7 @@ def find(seen: Evidence) -> Iterator[Opportunity]:
             continue  # each turn needs what came of the one before; or it is a server, and waits for clients
         if key in awaited:
             if seen.is_large(alone_s := min(seconds, awaited[key].alone_s)):
-                yield _gather(seen, place, loop, alone_s)
+                yield _gather(seen, loop, alone_s, f", at line {place.line}" if place != loop else "")
             continue
         waits = seen.waits(place, samples[0].part)
         if waits.times < 2:
@@ -49,7 +49,7 @@ def _loops_of_events(seen: Evidence) -> Iterator[Opportunity]:
     alone_s = sum(one.alone_s for one in seen.diagnosis.awaits)
     for place, _ in seen.places(_runs_loop):
         if seen.source.loops(place) and seen.is_large(alone_s):
-            yield _gather(seen, place, place, min(alone_s, seen.wall_s))
+            yield _gather(seen, place, min(alone_s, seen.wall_s))
             return
 
 
@@ -93,12 +93,11 @@ def _threads(seen: Evidence, place: Frame, part: str, waits: Waits, seconds: flo
     )  # fmt: skip
 
 
-def _gather(seen: Evidence, place: Frame, loop: Frame, seconds: float) -> Opportunity:
+def _gather(seen: Evidence, loop: Frame, seconds: float, where: str = "") -> Opportunity:
     return opportunity(
         seen, "gather-awaits", loop, seconds, Share(0.7, 0.9, 1.0),
         what="await all turns of the loop together",
-        why=f"the loop awaits one thing at a time: for {number(seconds)} s a single task waits"
-            + (f", at line {place.line}" if place != loop else ""),
+        why=f"the loop awaits one thing at a time: for {number(seconds)} s a single task waits{where}",
         how="answers = await asyncio.gather(*(coroutine(item) for item in items))",
         hazard="turns that need the answer of the one before can't be overlapped",
     )  # fmt: skip

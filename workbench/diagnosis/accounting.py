@@ -202,21 +202,21 @@ class Accounts:
         thread = (track.pid, track.tid)
         self._note_holder(track, look, settled, tick)
         polling = settled.part == "sleep" and look.seconds <= _POLLING_S and look.ran_s <= _POLLING_RUNS * look.seconds
-        serves = settled.target.startswith(LISTENING_ON)
-        if serves:  # while it waits for clients, its others do what these ask for
-            done = list(self._joined(track, look, settled, tick))
-            if any(where.part != "sleep" for where, _ in done):
-                return done
+        shares: list[tuple[Where, float]] = []
+        if settled.target.startswith(LISTENING_ON):  # while it waits for clients, its others do what these ask for
+            shares = list(self._joined(track, look, settled, tick))
+            if any(where.part != "sleep" for where, _ in shares):
+                return shares
         if look.stack >= 0 and track is self.main and self._await_times and self._namer.polls(look.stack):
             awaited = self._awaited(track, look, settled, tick)
             if awaited:
                 return awaited
-        if settled.part == JOIN or polling or serves:
+        if not shares and (settled.part == JOIN or polling):
             shares = list(self._joined(track, look, settled, tick))
-            if shares:
-                return shares
-            if settled.part == JOIN and (child := self._only_child(track, settled, tick)):
-                return [(Where("child", "", look.stack, (child, child)), 1.0)]
+        if shares:
+            return shares
+        if settled.part == JOIN and (child := self._only_child(track, settled, tick)):
+            return [(Where("child", "", look.stack, (child, child)), 1.0)]
         where = Where(settled.alone, settled.target, look.stack, thread)
         return [(self._unless_crowded(track, where, settled, tick), 1.0)]
 

@@ -28,6 +28,11 @@ from workbench.diagnosis.observer.protocol import (
 )
 from workbench.proc import LISTENING, command_of, holders, open_file, rows
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 _X86_64 = {
     0: "read", 1: "read", 17: "read", 18: "read", 19: "read", 20: "read", 295: "read", 296: "read",
     44: "read", 45: "read", 46: "read", 47: "read", 40: "read", 42: "connect", 43: "accept", 288: "accept",
@@ -55,6 +60,20 @@ _PIDFD_GETFD = 438
 _MAX_POLLED = 32
 
 
+class _Seldom:
+    """What is dear to read: kept for so long that reading takes a twentieth of the time at most."""
+
+    def __init__(self, read: Callable[[], Any]) -> None:
+        self._read, self._stale_at = read, 0.0
+
+    def __call__(self) -> Any:
+        now = time.monotonic()
+        if now >= self._stale_at:
+            self._value = self._read()
+            self._stale_at = now + 20 * (time.monotonic() - now)
+        return self._value
+
+
 class Waits:
     """Tells the waits of one process; ``stacks`` (may be None) knows where the GIL is.
 
@@ -70,11 +89,9 @@ class Waits:
         self._pidfd = -1
         with contextlib.suppress(OSError):
             self._pidfd = os.pidfd_open(pid)
-        self._sockets: dict[str, tuple[str, str]] = {}
-        self._sockets_stale_until = 0.0
-        self._served: set[int] = set()
-        self._served_stale_until = 0.0
-        self._epolls: dict[int, tuple[float, tuple[str, str]]] = {}
+        self._sockets = _Seldom(lambda: _sockets(pid))
+        self._served = _Seldom(lambda: _served(pid))
+        self._epolls: dict[int, _Seldom] = {}
 
     def close(self) -> None:
         """Let go of the process."""
@@ -167,19 +184,16 @@ class Waits:
         return self._any_of(fds[:_MAX_POLLED])
 
     def _epoll(self, args: list[int]) -> tuple[str, str]:
-        now = time.monotonic()
-        known = self._epolls.get(args[0])
-        if known and now < known[0]:
-            return known[1]
+        found: tuple[str, str] = self._epolls.setdefault(args[0], _Seldom(lambda: self._watched_by(args[0])))()
+        return found
+
+    def _watched_by(self, epoll: int) -> tuple[str, str]:
         try:
-            with open(f"/proc/{self._pid}/fdinfo/{args[0]}") as info:
+            with open(f"/proc/{self._pid}/fdinfo/{epoll}") as info:
                 fds = [int(line.split()[1]) for line in info if line.startswith("tfd:")]
         except (OSError, ValueError, IndexError):
             fds = []
-        found = self._any_of(fds[:_MAX_POLLED])
-        # A look at many descriptors costs; keep it to a few percent of the time.
-        self._epolls[args[0]] = (now + 20 * (time.monotonic() - now), found)
-        return found
+        return self._any_of(fds[:_MAX_POLLED])
 
     def _any_of(self, fds: list[int]) -> tuple[str, str]:
         """Name a wait for any of several files: the kind says the most telling, the target names all of them."""
@@ -196,7 +210,7 @@ class Waits:
 
     def _socket(self, fd: int, inode: str) -> tuple[str, str]:
         if inode not in self._peers:
-            peer = self._peer(fd) or self._from_tables(inode)
+            peer = self._peer(fd) or self._sockets().get(inode)
             if peer is None:
                 return NETWORK, "socket"
             self._peers[inode] = peer
@@ -213,25 +227,10 @@ class Waits:
             if twin.type == socket.SOCK_STREAM and twin.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                 return NETWORK, LISTENING_ON + _endpoint(twin.getsockname())
             peer, own = twin.getpeername(), twin.getsockname()
-            if twin.family in (socket.AF_INET, socket.AF_INET6) and own[1] in self._served_ports():
+            if twin.family in (socket.AF_INET, socket.AF_INET6) and own[1] in self._served():
                 return NETWORK, LISTENING_ON + _endpoint(own)
             return (PIPE, SOCKET_PAIR) if peer in ("", b"") else (NETWORK, _endpoint(peer))
         return None
-
-    def _served_ports(self) -> set[int]:
-        """Return the ports on which somebody listens: a connection of one of these was made by a client of ours."""
-        now = time.monotonic()
-        if now >= self._served_stale_until:
-            self._served = _served(self._pid)
-            self._served_stale_until = now + 20 * (time.monotonic() - now)
-        return self._served
-
-    def _from_tables(self, inode: str) -> tuple[str, str] | None:
-        now = time.monotonic()
-        if inode not in self._sockets and now >= self._sockets_stale_until:
-            self._sockets = _sockets(self._pid)
-            self._sockets_stale_until = now + 20 * (time.monotonic() - now)
-        return self._sockets.get(inode)
 
 
 def _only_written(pid: int, fd: int) -> bool:

@@ -15,7 +15,7 @@ SEARCHES = frozenset(("exact", "in", "gt", "gte", "lt", "lte", "range", "startsw
 #: What is left of a query with its index.
 LEFT = 0.05
 #: A smaller gain, or a smaller share of the request, is not worth an index.
-LEAST_MS, LEAST_SHARE = 0.5, 0.05
+LEAST_MS, LEAST_SHARE = 1.0, 0.05
 
 
 def wanted(seen: dict[str, object]) -> list[tuple[str, str]]:
